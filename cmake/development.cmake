@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: 2026 the Serin authors
+# SPDX-License-Identifier: BSL-1.0
+
+# What only those need who work on Serin itself: warnings, sanitizers, ccache. All of it is off unless asked for.
+
+if(SERIN_DEV)
+    add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+        # GCC 12 warns about the frame allocation of every asio::awaitable.
+        add_compile_options(-Wno-mismatched-new-delete)
+    endif()
+endif()
+
+if(SERIN_SANITIZE)
+    add_compile_options(-fsanitize=${SERIN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=${SERIN_SANITIZE})
+    if(SERIN_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        # GCC warns about the fences within Asio, which its runtime does not model.
+        add_compile_options(-Wno-tsan)
+    endif()
+endif()
+
+if(SERIN_CCACHE)
+    find_program(SERIN_CCACHE_PROGRAM ccache)
+    mark_as_advanced(SERIN_CCACHE_PROGRAM)
+    if(SERIN_CCACHE_PROGRAM)
+        # Without these ccache gives up on every file that uses a precompiled header.
+        set(CMAKE_CXX_COMPILER_LAUNCHER
+            ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+            ${SERIN_CCACHE_PROGRAM})
+        if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+            add_compile_options(-fpch-preprocess)
+        else()
+            add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+        endif()
+    endif()
+endif()

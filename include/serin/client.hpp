@@ -1,0 +1,153 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#ifndef SERIN_CLIENT_HPP
+#define SERIN_CLIENT_HPP
+
+#include <serin/chat/request.hpp>
+#include <serin/chat/response.hpp>
+#include <serin/chat_stream.hpp>
+#include <serin/client_params.hpp>
+#include <serin/core/abi.hpp>
+#include <serin/core/initiation.hpp>
+
+#include <boost/asio/async_result.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace serin {
+
+class client_impl;
+
+/// Connections of a client at one moment.
+struct connection_counts
+{
+    std::size_t live = 0;     ///< All: idle, in use and being made.
+    std::size_t idle = 0;     ///< Idle.
+    std::size_t waiting = 0;  ///< Calls that wait for one.
+};
+
+/// An asynchronous client for chat completions, of one upstream or many.
+///
+/// All asynchronous functions take any Asio completion token with the signature `void(error_code, T)`; the default
+/// one makes `co_await` return the T or throw @ref api_error. With other tokens pass a @ref diagnostics, which must
+/// live until the completion, to learn more than the error code.
+///
+/// Thread safety: every function may be called from any thread, if `client_params::thread_safe` is true.
+/// A client with no call outstanding leaves no work in the context. Destroying the client cancels what is outstanding
+/// and does not wait for it; the context must outlive the client and its streams. A child made by `fork` must not
+/// use its parent's client.
+class client
+{
+    std::shared_ptr<client_impl> impl_;
+
+    struct initiate_chat : initiation
+    {
+        template <class Handler>
+        void operator()(Handler&& handler, diagnostics* diag, std::shared_ptr<client_impl> impl, chat_request request)
+        {
+            async_chat_erased(std::move(impl), std::move(request), diag, std::forward<Handler>(handler));
+        }
+    };
+
+    struct initiate_stream : initiation
+    {
+        template <class Handler>
+        void operator()(Handler&& handler, diagnostics* diag, std::shared_ptr<client_impl> impl, chat_request request)
+        {
+            async_stream_erased(std::move(impl), std::move(request), diag, std::forward<Handler>(handler));
+        }
+    };
+
+    static void async_chat_erased(
+        std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_response> handler);
+
+    static void async_stream_erased(
+        std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_stream> handler);
+
+    template <class CompletionToken>
+    auto chat_impl(chat_request&& request, diagnostics* diag, CompletionToken&& token)
+    {
+        return asio::async_initiate<CompletionToken, void(error_code, chat_response)>(
+            initiate_chat{{get_executor()}}, token, diag, impl_, std::move(request));
+    }
+
+    template <class CompletionToken>
+    auto stream_impl(chat_request&& request, diagnostics* diag, CompletionToken&& token)
+    {
+        return asio::async_initiate<CompletionToken, void(error_code, chat_stream)>(
+            initiate_stream{{get_executor()}}, token, diag, impl_, std::move(request));
+    }
+
+public:
+    using executor_type = asio::any_io_executor;
+
+    /// Makes a client whose work runs on `ex`. Throws @ref api_error if the parameters cannot be used:
+    /// `errc::invalid_argument`, `errc::invalid_url`, or `errc::insecure_transport` for a key over plain http.
+    /// Opens no connection.
+    client(executor_type ex, client_params params);
+
+    client(client&&) noexcept;
+    client& operator=(client&& other) noexcept;
+    ~client();
+
+    /// The executor that it was made with.
+    executor_type get_executor() const noexcept;
+
+    /// Sends `request` and completes with the whole answer.
+    ///
+    /// Errors: any @ref errc; what the server said is in the diagnostics.
+    /// Cancelling (any type) closes the call's connection; completes with `asio::error::operation_aborted`.
+    template <class CompletionToken = default_token>
+    auto async_chat(chat_request request, CompletionToken&& token = CompletionToken())
+    {
+        return chat_impl(std::move(request), nullptr, std::forward<CompletionToken>(token));
+    }
+
+    /// @copydoc async_chat
+    template <class CompletionToken = default_token>
+    auto async_chat(chat_request request, diagnostics& diag, CompletionToken&& token = CompletionToken())
+    {
+        return chat_impl(std::move(request), &diag, std::forward<CompletionToken>(token));
+    }
+
+    /// Sends `request` and completes when the first token of the answer has arrived, or when the answer has ended
+    /// without one. A token is a non-empty piece of text, reasoning, refusal or tool arguments.
+    ///
+    /// Errors and cancelling: as @ref async_chat. Afterwards the stream reports its own.
+    template <class CompletionToken = default_token>
+    auto async_stream(chat_request request, CompletionToken&& token = CompletionToken())
+    {
+        return stream_impl(std::move(request), nullptr, std::forward<CompletionToken>(token));
+    }
+
+    /// @copydoc async_stream
+    template <class CompletionToken = default_token>
+    auto async_stream(chat_request request, diagnostics& diag, CompletionToken&& token = CompletionToken())
+    {
+        return stream_impl(std::move(request), &diag, std::forward<CompletionToken>(token));
+    }
+
+    /// Cancels every outstanding call and every stream. They complete with `asio::error::operation_aborted`. The
+    /// client can be used again.
+    void cancel();
+
+    /// Reads all keys again from where they come from; calls under way go on with theirs. Returns the first error,
+    /// and what is wrong in `diag.message`; the last good keys stay.
+    error_code reload_keys(diagnostics& diag);
+
+    /// @copydoc reload_keys
+    error_code reload_keys();
+
+    /// Closes the connections that no call uses.
+    void close_idle_connections();
+
+    /// How many connections there are.
+    connection_counts connections() const;
+};
+
+}  // namespace serin
+
+#endif

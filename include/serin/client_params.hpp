@@ -1,0 +1,53 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#ifndef SERIN_CLIENT_PARAMS_HPP
+#define SERIN_CLIENT_PARAMS_HPP
+
+#include <serin/core/logger.hpp>
+#include <serin/http/params.hpp>
+#include <serin/policy/retry.hpp>
+#include <serin/policy/upstream.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace serin {
+
+/// What a @ref client is made of. Copied into the client; later changes have no effect on it.
+struct client_params
+{
+    /// Who can answer. At least one.
+    std::vector<upstream> upstreams;
+
+    /// Trying again.
+    retry_params retry;
+
+    /// Deadlines.
+    timeout_params timeouts;
+
+    /// Connections.
+    pool_params pool;
+
+    /// Transport security of upstreams that have none of their own.
+    tls_params tls;
+
+    /// Limits on memory.
+    limit_params limits;
+
+    /// Whether functions of the client and its streams may be called from several threads at once, and several
+    /// threads run the context. False saves the locking of a strand in a program where one thread does everything.
+    bool thread_safe = true;
+
+    /// Receives log lines. Empty: nothing is logged.
+    logger log;
+
+    /// Seed of all random choices, for tests. Not set: from the system.
+    std::optional<std::uint64_t> seed;
+};
+
+}  // namespace serin
+
+#endif

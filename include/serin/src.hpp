@@ -1,0 +1,46 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+// The bodies of the library, for programs that link serin::header_only instead of serin::serin. Include this in exactly
+// one source file of the program, and nothing else there that needs to compile fast.
+
+#ifndef SERIN_SRC_HPP
+#define SERIN_SRC_HPP
+
+#include <serin/src/core/abi.cpp>
+#include <serin/src/core/diagnostics.cpp>
+#include <serin/src/core/error.cpp>
+#include <serin/src/core/fiber.cpp>
+#include <serin/src/core/headers.cpp>
+#include <serin/src/core/secret.cpp>
+#include <serin/src/core/utf8.cpp>
+
+#include <serin/src/sse/parser.cpp>
+
+#include <serin/src/http/connect.cpp>
+#include <serin/src/http/connection.cpp>
+#include <serin/src/http/exchange.cpp>
+#include <serin/src/http/pool.cpp>
+#include <serin/src/http/resolve.cpp>
+#include <serin/src/http/response_parser.cpp>
+#include <serin/src/http/tls.cpp>
+#include <serin/src/http/url.cpp>
+
+#include <serin/src/chat/accumulator.cpp>
+#include <serin/src/chat/errors.cpp>
+#include <serin/src/chat/json_reader.cpp>
+#include <serin/src/chat/json_writer.cpp>
+#include <serin/src/chat/request.cpp>
+#include <serin/src/chat/response.cpp>
+#include <serin/src/chat/wire_read.cpp>
+#include <serin/src/chat/wire_write.cpp>
+
+#include <serin/src/policy/keys.cpp>
+#include <serin/src/policy/retry.cpp>
+
+#include <serin/src/client/call.cpp>
+#include <serin/src/client/client.cpp>
+#include <serin/src/client/client_impl.cpp>
+#include <serin/src/client/stream_call.cpp>
+
+#endif

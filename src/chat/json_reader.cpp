@@ -1,0 +1,479 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include "json_reader.hpp"
+
+#include "../core/utf8.hpp"
+#include "json_block.hpp"
+#include "json_writer.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <optional>
+#include <utility>
+
+namespace serin {
+namespace {
+
+constexpr int max_json_depth = 256;
+constexpr std::uint32_t max_json_values = std::uint32_t(8) << 20;
+constexpr std::uint32_t smallest_node_count = 64;
+constexpr std::size_t kept_text = std::size_t(64) << 10;
+constexpr std::uint32_t kept_nodes = 4096;
+constexpr std::size_t smallest_buffer = 512;
+constexpr std::size_t digits_that_fit = 18;
+
+// Bytes after the text: zeros, which end every loop, and room for a block to be looked at.
+constexpr std::size_t json_padding = json_block;
+
+constexpr std::string_view json_byte_order_mark = "\xef\xbb\xbf";
+
+bool is_json_digit(char c) noexcept
+{
+    return c >= '0' && c <= '9';
+}
+
+char const* skip_json_blanks(char const* p) noexcept
+{
+    while (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')
+        ++p;
+    return p;
+}
+
+char const* skip_json_digits(char const* p) noexcept
+{
+    while (is_json_digit(*p))
+        ++p;
+    return p;
+}
+
+// The value of the four digits of an escape; the text goes on for as long.
+std::optional<unsigned> hex_value(char const* digits) noexcept
+{
+    unsigned value = 0;
+    for (int i = 0; i < 4; ++i)
+    {
+        char const c = digits[i];
+        unsigned digit = 0;
+        if (is_json_digit(c))
+            digit = static_cast<unsigned>(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            digit = static_cast<unsigned>(c - 'a' + 10);
+        else if (c >= 'A' && c <= 'F')
+            digit = static_cast<unsigned>(c - 'A' + 10);
+        else
+            return std::nullopt;
+        value = value << 4 | digit;
+    }
+    return value;
+}
+
+char* write_utf8(char* to, unsigned code_point) noexcept
+{
+    auto const put = [&to](unsigned byte) { *to++ = static_cast<char>(static_cast<unsigned char>(byte)); };
+    if (code_point < 0x80)
+        put(code_point);
+    else if (code_point < 0x800)
+    {
+        put(0xc0 | code_point >> 6);
+        put(0x80 | (code_point & 0x3f));
+    }
+    else if (code_point < 0x10000)
+    {
+        put(0xe0 | code_point >> 12);
+        put(0x80 | (code_point >> 6 & 0x3f));
+        put(0x80 | (code_point & 0x3f));
+    }
+    else
+    {
+        put(0xf0 | code_point >> 18);
+        put(0x80 | (code_point >> 12 & 0x3f));
+        put(0x80 | (code_point >> 6 & 0x3f));
+        put(0x80 | (code_point & 0x3f));
+    }
+    return to;
+}
+
+// What the letter of a short escape stands for; 0 for other letters.
+char unescaped(char letter) noexcept
+{
+    switch (letter)
+    {
+    case '"':
+    case '\\':
+    case '/': return letter;
+    case 'b': return '\b';
+    case 'f': return '\f';
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    default: return 0;
+    }
+}
+
+} // namespace
+
+bool json_reader::parse(std::string_view text, json_value& root)
+{
+    root = json_value();
+    if (text.substr(0, json_byte_order_mark.size()) == json_byte_order_mark)
+        text.remove_prefix(json_byte_order_mark.size());
+    if (!parse_valid(text))
+        return false;
+    if (non_ascii_ != 0 && !is_valid_utf8(text) && !parse_valid(repaired_utf8(text)))
+        return false;
+    root = json_value(this, 0);
+    return true;
+}
+
+bool json_reader::parse_exact(std::string_view text, json_value& root)
+{
+    root = json_value();
+    if (!parse_valid(text) || (non_ascii_ != 0 && !is_valid_utf8(text)))
+        return false;
+    root = json_value(this, 0);
+    return true;
+}
+
+void json_reader::release() noexcept
+{
+    buffer_.reset();
+    decoded_.reset();
+    nodes_.reset();
+    capacity_ = 0;
+    node_capacity_ = 0;
+}
+
+// Parses without a look at the encoding of strings.
+bool json_reader::parse_valid(std::string_view text)
+{
+    if (!load(text))
+        return false;
+    char const* const p = read_value(skip_json_blanks(buffer_.get()), 0);
+    return p && skip_json_blanks(p) == buffer_.get() + text.size();
+}
+
+bool json_reader::load(std::string_view text)
+{
+    if (text.size() > std::numeric_limits<std::uint32_t>::max() - json_padding)
+        return false;
+    // A rare long text must not tie up memory for ever.
+    if (text.size() <= kept_text / 4 && (capacity_ > kept_text || node_capacity_ > kept_nodes))
+        release();
+    if (capacity_ < text.size() || !buffer_)
+    {
+        release();
+        capacity_ = std::bit_ceil(std::max(text.size(), smallest_buffer));
+        buffer_.reset(new char[capacity_ + json_padding]);
+    }
+    if (!text.empty())
+        std::memcpy(buffer_.get(), text.data(), text.size());
+    std::memset(buffer_.get() + text.size(), 0, json_padding);
+    decoded_end_ = decoded_.get();
+    node_count_ = 0;
+    non_ascii_ = 0;
+    return true;
+}
+
+// Makes room for two more nodes: a value's, and that of the key that may come after it.
+bool json_reader::make_room() noexcept
+{
+    if (node_capacity_ >= max_json_values)
+        return false;
+    std::uint32_t const wanted = std::max(smallest_node_count, node_capacity_ * 2);
+    std::unique_ptr<node[]> larger(new (std::nothrow) node[wanted]);
+    if (!larger)
+        return false;
+    if (node_count_ > 0)
+        std::memcpy(larger.get(), nodes_.get(), node_count_ * sizeof(node));
+    nodes_ = std::move(larger);
+    node_capacity_ = wanted;
+    return true;
+}
+
+inline json_reader::node& json_reader::add(json_kind kind, char const* begin) noexcept
+{
+    node& n = nodes_[node_count_++];
+    n.begin = static_cast<std::uint32_t>(begin - buffer_.get());
+    n.next = node_count_;
+    n.kind = kind;
+    n.decoded = false;
+    return n;
+}
+
+inline void json_reader::close(std::uint32_t container, char const* end) noexcept
+{
+    node& n = nodes_[container];
+    n.size = static_cast<std::uint32_t>(end - buffer_.get()) - n.begin;
+    n.next = node_count_;
+}
+
+// All of these take the position of what they read, after an opening quote or bracket, and return the position after
+// it, or null if it is not JSON.
+
+inline char const* json_reader::read_string(char const* p)
+{
+    char const* end = p;
+    for (;;)
+    {
+        unsigned non_ascii = 0;
+        unsigned const special = special_bytes(end, non_ascii);
+        non_ascii_ |= non_ascii;
+        if (special != 0)
+        {
+            end += std::countr_zero(special);
+            break;
+        }
+        end += json_block;
+    }
+    if (*end == '\\')
+        return read_escaped(p, end);
+    if (*end != '"')
+        return nullptr;
+    add(json_kind::string, p).size = static_cast<std::uint32_t>(end - p);
+    return end + 1;
+}
+
+char const* json_reader::read_escaped(char const* begin, char const* p)
+{
+    // What is written is never longer than what was read, so that it stays within as large a buffer.
+    if (!decoded_)
+    {
+        decoded_.reset(new char[capacity_ + json_padding]);
+        decoded_end_ = decoded_.get();
+    }
+    char* const start = decoded_end_;
+    char* to = start + (p - begin);
+    std::memcpy(start, begin, static_cast<std::size_t>(p - begin));
+    while (*p != '"')
+    {
+        if (*p != '\\')
+            return nullptr;
+        char const letter = p[1];
+        p += 2;
+        if (letter == 'u')
+        {
+            auto const unit = hex_value(p);
+            if (!unit)
+                return nullptr;
+            p += 4;
+            unsigned code_point = *unit;
+            if (code_point >= 0xd800 && code_point <= 0xdfff)
+            {
+                auto const low = p[0] == '\\' && p[1] == 'u' ? hex_value(p + 2) : std::nullopt;
+                bool const pair = code_point < 0xdc00 && low && *low >= 0xdc00 && *low <= 0xdfff;
+                code_point = pair ? 0x10000 + ((code_point - 0xd800) << 10) + (*low - 0xdc00) : 0xfffd;
+                p += pair ? 6 : 0;
+            }
+            to = write_utf8(to, code_point);
+        }
+        else
+        {
+            *to = unescaped(letter);
+            if (*to++ == 0)
+                return nullptr;
+        }
+        for (;;)
+        {
+            unsigned non_ascii = 0;
+            unsigned const special = special_bytes(p, non_ascii);
+            non_ascii_ |= non_ascii;
+            std::memcpy(to, p, json_block);
+            auto const plain = special ? static_cast<std::size_t>(std::countr_zero(special)) : json_block;
+            p += plain;
+            to += plain;
+            if (special != 0)
+                break;
+        }
+    }
+    node& n = add(json_kind::string, buffer_.get());
+    n.begin = static_cast<std::uint32_t>(start - decoded_.get());
+    n.size = static_cast<std::uint32_t>(to - start);
+    n.decoded = true;
+    decoded_end_ = to;
+    return p + 1;
+}
+
+char const* json_reader::read_value(char const* p, int depth)
+{
+    if (node_capacity_ - node_count_ < 2 && !make_room())
+        return nullptr;
+    switch (*p)
+    {
+    case '"': return read_string(p + 1);
+    case '{': return read_object(p + 1, depth);
+    case '[': return read_array(p + 1, depth);
+    case 't': return read_word(p, "true", json_kind::boolean);
+    case 'f': return read_word(p, "false", json_kind::boolean);
+    case 'n': return read_word(p, "null", json_kind::null);
+    default: return read_number(p);
+    }
+}
+
+char const* json_reader::read_object(char const* p, int depth)
+{
+    if (depth == max_json_depth)
+        return nullptr;
+    std::uint32_t const self = node_count_;
+    add(json_kind::object, p - 1);
+    p = skip_json_blanks(p);
+    while (*p != '}')
+    {
+        if (*p != '"')
+            return nullptr;
+        p = read_string(p + 1);
+        if (!p)
+            return nullptr;
+        p = skip_json_blanks(p);
+        if (*p != ':')
+            return nullptr;
+        p = read_value(skip_json_blanks(p + 1), depth + 1);
+        if (!p)
+            return nullptr;
+        p = skip_json_blanks(p);
+        if (*p == '}')
+            break;
+        if (*p != ',')
+            return nullptr;
+        p = skip_json_blanks(p + 1);
+        if (*p != '"') // No comma before the end.
+            return nullptr;
+    }
+    close(self, p + 1);
+    return p + 1;
+}
+
+char const* json_reader::read_array(char const* p, int depth)
+{
+    if (depth == max_json_depth)
+        return nullptr;
+    std::uint32_t const self = node_count_;
+    add(json_kind::array, p - 1);
+    p = skip_json_blanks(p);
+    if (*p != ']')
+    {
+        for (;;)
+        {
+            p = read_value(p, depth + 1);
+            if (!p)
+                return nullptr;
+            p = skip_json_blanks(p);
+            if (*p == ']')
+                break;
+            if (*p != ',')
+                return nullptr;
+            p = skip_json_blanks(p + 1);
+        }
+    }
+    close(self, p + 1);
+    return p + 1;
+}
+
+char const* json_reader::read_number(char const* p) noexcept
+{
+    char const* const begin = p;
+    if (*p == '-')
+        ++p;
+    if (!is_json_digit(*p))
+        return nullptr;
+    p = *p == '0' ? p + 1 : skip_json_digits(p);
+    if (*p == '.')
+    {
+        if (!is_json_digit(*++p))
+            return nullptr;
+        p = skip_json_digits(p);
+    }
+    if (*p == 'e' || *p == 'E')
+    {
+        ++p;
+        if (*p == '+' || *p == '-')
+            ++p;
+        if (!is_json_digit(*p))
+            return nullptr;
+        p = skip_json_digits(p);
+    }
+    add(json_kind::number, begin).size = static_cast<std::uint32_t>(p - begin);
+    return p;
+}
+
+inline char const* json_reader::read_word(char const* p, std::string_view word, json_kind kind) noexcept
+{
+    if (std::memcmp(p, word.data(), word.size()) != 0) // The padding is longer than any word.
+        return nullptr;
+    add(kind, p).size = static_cast<std::uint32_t>(word.size());
+    return p + word.size();
+}
+
+bool json_value::is_true() const noexcept
+{
+    return kind() == json_kind::boolean && reader_->nodes_[node_].size == std::string_view("true").size();
+}
+
+double json_value::number() const noexcept
+{
+    if (!is_number())
+        return 0;
+    std::string_view const text = reader_->text_of(reader_->nodes_[node_]);
+    double value = 0;
+    auto const result = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (result.ec == std::errc::result_out_of_range)
+    {
+        // Too large or too small: the exponent's sign tells.
+        bool const small = text.find("e-") != std::string_view::npos || text.find("E-") != std::string_view::npos;
+        double const size = small ? 0 : std::numeric_limits<double>::infinity();
+        return text.front() == '-' ? -size : size;
+    }
+    return value;
+}
+
+std::int64_t json_value::integer(std::int64_t otherwise) const noexcept
+{
+    if (!is_number())
+        return otherwise;
+    std::string_view const text = reader_->text_of(reader_->nodes_[node_]);
+    std::int64_t value = 0;
+    if (text.size() <= digits_that_fit)
+    {
+        // Nearly all of them: a few plain digits.
+        char const* p = text.data();
+        char const* const last = p + text.size();
+        while (p != last && is_json_digit(*p))
+            value = value * 10 + (*p++ - '0');
+        if (p == last)
+            return value;
+    }
+    auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (ec == std::errc() && end == text.data() + text.size())
+        return value;
+    constexpr double limit = 9223372036854774784.0; // the largest double that fits
+    return static_cast<std::int64_t>(std::clamp(number(), -limit, limit));
+}
+
+std::uint64_t json_value::count() const noexcept
+{
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(integer(), 0));
+}
+
+void json_value::append_json(std::string& out) const
+{
+    if (!reader_)
+    {
+        out += "null";
+        return;
+    }
+    json_reader::node const& n = reader_->nodes_[node_];
+    if (n.kind != json_kind::string)
+    {
+        out += reader_->text_of(n);
+        return;
+    }
+    json_writer writer(out, n.size + n.size / 8 + 8);
+    writer.string(reader_->text_of(n));
+    writer.finish();
+}
+
+} // namespace serin

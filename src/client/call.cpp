@@ -1,0 +1,326 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include "call.hpp"
+
+#include "../chat/wire_read.hpp"
+#include "../chat/wire_write.hpp"
+
+#include <serin/policy/retry.hpp>
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace serin {
+namespace {
+
+constexpr std::size_t max_error_body = 64 * 1024;
+constexpr auto stale_connection_window = std::chrono::seconds(1);
+constexpr int max_replacements = 4;
+
+std::string_view request_id_in(field_block const& fields) noexcept
+{
+    for (std::string_view const name : {"x-request-id", "request-id", "x-generation-id"})
+        if (auto const id = fields.find(name); !id.empty())
+            return id;
+    return {};
+}
+
+}  // namespace
+
+call::call(std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag)
+    : fiber(make_fiber_executor(client->executor, client->params.thread_safe), client->group), client_(std::move(client)),
+      fsm_(client_->weights), diag_(diag), request_(std::move(request))
+{
+}
+
+call::~call()
+{
+    wipe_request();
+}
+
+error_code call::prepare(bool stream)
+{
+    if (error_code const ec = write_request_tail(tail_, request_, stream, detail_))
+        return ec;
+    auto const total = request_.timeout.value_or(client_->params.timeouts.total);
+    auto const now = std::chrono::steady_clock::now();
+    // A time-out as long as the clock's range means: never.
+    set_total_deadline(total < steady_time::max() - now ? now + total : steady_time::max());
+    model_ = std::move(request_.model);
+    request_ = chat_request();
+    fsm_.start(client_->random());
+    return {};
+}
+
+void call::begin_attempt()
+{
+    attempt_began_ = std::chrono::steady_clock::now();
+    phase_ = call_phase::none;
+    detail_.clear();
+    status_ = 0;
+    fields_.clear();
+    body_.clear();
+    server_ = server_error();
+}
+
+void call::end_attempt(error_code ec)
+{
+    attempt done;
+    done.upstream = target().params.name;
+    done.status = status_;
+    done.error = ec;
+    done.duration = std::chrono::steady_clock::now() - attempt_began_;
+    attempts_.push_back(std::move(done));
+    if (ec && client_->logs())
+    {
+        std::string line = target().params.name + ": " + std::string(kind_name(ec)) + " in phase " + std::string(phase_name(phase_));
+        if (status_ != 0)
+            line += ", status " + std::to_string(status_);
+        if (!detail_.empty())
+            line += ", " + detail_;
+        client_->log(log_level::debug, line);
+    }
+}
+
+error_code call::write_request(bool stream)
+{
+    upstream_state const& to = target();
+    if (to.params.keys)
+    {
+        // Taken now and not while the call waited for its connection: the key may have changed meanwhile.
+        key_ = to.params.keys->current(detail_);
+        if (!key_)
+            return errc::invalid_key;
+    }
+    std::string const& model = to.params.model.empty() ? model_ : to.params.model;
+    std::string body_prefix;
+    append_request(body_prefix, model, {});
+
+    std::string const& head = stream ? to.head_stream : to.head_whole;
+    request_bytes_.clear();
+    request_bytes_.reserve(head.size() + 256 + body_prefix.size() + tail_.size() + (key_ ? key_->reveal().size() : 0));
+    request_bytes_ += head;
+    if (key_)
+    {
+        request_bytes_ += "\r\nAuthorization: Bearer ";
+        request_bytes_ += key_->reveal();
+    }
+    request_bytes_ += "\r\nContent-Length: ";
+    request_bytes_ += std::to_string(body_prefix.size() + tail_.size());
+    request_bytes_ += "\r\n\r\n";
+    head_size_ = request_bytes_.size();
+    append_request(request_bytes_, model, tail_);
+    return {};
+}
+
+void call::wipe_request() noexcept
+{
+    OPENSSL_cleanse(request_bytes_.data(), std::min(head_size_, request_bytes_.size()));
+    head_size_ = 0;
+}
+
+task<error_code> call::open(bool stream)
+{
+    timeout_params const& timeouts = client_->params.timeouts;
+    phase_ = call_phase::pool;
+    lease connection = client_->connections->try_acquire(*target().host);
+    for (int replaced = 0;; ++replaced)
+    {
+        if (!connection)
+        {
+            transport_failure failure;
+            connection = co_await client_->connections->acquire(*this, *target().host, failure);
+            if (failure.ec)
+            {
+                phase_ = failure.phase;
+                detail_ = std::move(failure.detail);
+                co_return failure.ec;
+            }
+        }
+        phase_ = call_phase::write;
+        error_code ec = write_request(stream);
+        if (ec)
+        {
+            connection.release({});
+            co_return ec;
+        }
+        exchange_.emplace(*this, std::move(connection), timeouts, client_->params.limits, client_->memory);
+        ec = co_await exchange_->begin(
+            request_bytes_, client_->upstreams.size() > 1 ? timeouts.first_byte_failover : timeouts.first_byte);
+        phase_ = exchange_->phase();
+        if (!ec)
+            break;
+        // The server may have closed an idle connection just as the request went out: nobody saw it.
+        bool const stale = ec == errc::connection_lost && exchange_->on_used_connection() &&
+            std::chrono::steady_clock::now() - exchange_->sent_at() < stale_connection_window;
+        exchange_.reset();
+        if (!stale || replaced == max_replacements)
+        {
+            wipe_request();
+            co_return ec;
+        }
+        client_->log(log_level::debug, "replacing a connection that the server had closed");
+    }
+    wipe_request();
+
+    status_ = exchange_->status();
+    if (status_ < 200 || status_ > 299)
+    {
+        error_code const refusal = co_await refuse();
+        co_return refusal;
+    }
+    std::string_view const coding = exchange_->fields().find("content-encoding");
+    if (!coding.empty() && !header_names_equal(coding, "identity"))
+    {
+        detail_ = "the server used a content encoding that was not asked for";
+        fields_ = exchange_->fields().to_headers();
+        exchange_.reset();
+        co_return errc::malformed_response;
+    }
+    if (diag_)
+        fields_ = exchange_->fields().to_headers();
+    co_return error_code();
+}
+
+// Reads what the server says about a status that is not 2xx.
+task<error_code> call::refuse()
+{
+    phase_ = call_phase::body;
+    fields_ = exchange_->fields().to_headers();
+    // The status says enough: a body that is cut or stalls takes nothing away from it.
+    error_code const ec = co_await exchange_->read_body(max_error_body, true);
+    if (ec == asio::error::operation_aborted)
+        co_return ec;
+    body_ = exchange_->body().substr(0, max_error_body);
+    exchange_->end();
+    exchange_.reset();
+
+    server_error err;
+    auto reader = client_->take_reader();
+    read_error_body(*reader, body_, err);
+    client_->put_reader(std::move(reader));
+    error_code const why = classify(status_, err);
+    if (why == errc::redirected)
+        detail_ = "redirected to another address, which is never followed";
+    co_return refused(why, std::move(err));
+}
+
+error_code call::refused(error_code ec, server_error err)
+{
+    server_ = std::move(err);
+    return ec;
+}
+
+void call::stamp(chat_response& response) const
+{
+    response.upstream = target().params.name;
+    if (exchange_)
+        response.request_id = std::string(request_id_in(exchange_->fields()));
+}
+
+void call::report(error_code ec, chat_response const* partial)
+{
+    if (!diag_)
+        return;
+    diagnostics d;
+    d.status = status_;
+    d.code = std::move(server_.code);
+    d.code_is_number = server_.code_is_number;
+    d.type = std::move(server_.type);
+    d.param = std::move(server_.param);
+    d.message = std::move(server_.message);
+    d.body = std::move(body_);
+    d.headers = std::move(fields_);
+    for (std::string_view const name : {"x-request-id", "request-id", "x-generation-id"})
+        if (d.request_id.empty())
+            d.request_id = std::string(d.headers.find(name));
+    d.retry_after = retry_after(d.headers, std::chrono::system_clock::now());
+    if (d.message.empty())
+        d.message = std::move(detail_);
+    if (d.message.empty() && ec)
+        d.message = ec.message();
+    d.upstream = target().params.name;
+    d.model = target().params.model.empty() ? model_ : target().params.model;
+    d.phase = phase_;
+    d.attempts = std::move(attempts_);
+    if (ec && partial)
+        d.partial = std::make_shared<chat_response const>(*partial);
+
+    // Servers echo keys, in 401 bodies above all.
+    auto const clean = [this](std::string& text) {
+        client_->scrub(text);
+        if (key_)
+            scrub(text, *key_);
+    };
+    for (std::string* text : {&d.code, &d.type, &d.param, &d.message, &d.request_id, &d.body})
+        clean(*text);
+    for (header& h : d.headers)
+        clean(h.value);
+    *diag_ = std::move(d);
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+chat_call::chat_call(
+    std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_response> handler)
+    : call(std::move(client), std::move(request), diag), handler_(std::move(handler), client_->executor)
+{
+}
+
+void chat_call::launch(
+    std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_response> handler)
+{
+    auto const self = std::make_shared<chat_call>(std::move(client), std::move(request), diag, std::move(handler));
+    self->handler_.connect_slot(self);
+    self->start(self->run());
+}
+
+task<void> chat_call::run()
+{
+    ec_ = prepare(false);
+    if (ec_)
+        co_return;
+    for (;;)
+    {
+        begin_attempt();
+        ec_ = co_await attempt_once();
+        end_attempt(ec_);
+        if (fsm_.attempt_ended(ec_) == call_fsm::action::finish)
+            break;
+    }
+    exchange_.reset();
+}
+
+task<error_code> chat_call::attempt_once()
+{
+    error_code ec = co_await open(false);
+    if (ec)
+        co_return ec;
+    phase_ = call_phase::body;
+    ec = co_await exchange_->read_body(client_->params.limits.body, false);
+    if (ec)
+        co_return ec;
+    server_error err;
+    auto reader = client_->take_reader();
+    ec = read_response(*reader, exchange_->body(), response_, err);
+    client_->put_reader(std::move(reader));
+    stamp(response_);
+    exchange_->end();
+    exchange_.reset();
+    if (ec)
+        co_return refused(ec, std::move(err));
+    co_return ec;
+}
+
+void chat_call::on_finished(std::exception_ptr error)
+{
+    if (error)
+        ec_ = make_error_code(boost::system::errc::not_enough_memory);  // Nothing else throws below
+    report(ec_, nullptr);
+    handler_(*this, ec_, ec_ ? chat_response() : std::move(response_));
+}
+
+}  // namespace serin

@@ -1,0 +1,100 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#ifndef SERIN_SRC_CLIENT_CALL_HPP
+#define SERIN_SRC_CLIENT_CALL_HPP
+
+#include "../chat/errors.hpp"
+#include "../core/completion.hpp"
+#include "../http/exchange.hpp"
+#include "call_fsm.hpp"
+#include "client_impl.hpp"
+
+#include <serin/chat/request.hpp>
+#include <serin/core/diagnostics.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace serin {
+
+// What whole and streamed calls share: the attempt loop's state, and how a request reaches an upstream.
+class call : public fiber
+{
+public:
+    call(std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag);
+    ~call() override;
+
+protected:
+    // Checks and serialises the request.
+    error_code prepare(bool stream);
+
+    // Begins an attempt at the upstream that the decision names, and ends it.
+    void begin_attempt();
+    void end_attempt(error_code ec);
+
+    // Sends the request and reads the head of the answer. No error: exchange_ holds a 2xx answer whose body follows.
+    task<error_code> open(bool stream);
+
+    // Fills the user's diagnostics, if there are any, with the outcome of the call.
+    void report(error_code ec, chat_response const* partial);
+
+    // Sets what the user wants to know of an answer besides what the server wrote into it.
+    void stamp(chat_response& response) const;
+
+    // An error code that came with a server_error: notes what the server said.
+    error_code refused(error_code ec, server_error err);
+
+    std::shared_ptr<client_impl> const client_;
+    call_fsm fsm_;
+    diagnostics* diag_;
+    std::optional<exchange> exchange_;
+    call_phase phase_ = call_phase::none;
+    std::string detail_;  // What is known of a failure that no server described.
+
+private:
+    task<error_code> refuse();
+    error_code write_request(bool stream);
+    void wipe_request() noexcept;
+    upstream_state const& target() const noexcept { return client_->upstreams[fsm_.upstream()]; }
+
+    std::string model_;
+    chat_request request_;
+    std::string tail_;     // The request without its model, serialised once.
+    std::string request_bytes_;
+    std::size_t head_size_ = 0;
+    std::shared_ptr<secret const> key_;
+    std::vector<attempt> attempts_;
+    steady_time attempt_began_{};
+
+    // Of the last answer.
+    int status_ = 0;
+    headers fields_;
+    std::string body_;
+    server_error server_;
+};
+
+// A call for a whole answer.
+class chat_call final : public call
+{
+public:
+    chat_call(std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_response> handler);
+
+    static void launch(
+        std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_response> handler);
+
+private:
+    task<void> run();
+    task<error_code> attempt_once();
+    void on_finished(std::exception_ptr error) override;
+
+    completion<chat_response> handler_;
+    chat_response response_;
+    error_code ec_;
+};
+
+}  // namespace serin
+
+#endif

@@ -1,0 +1,135 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <serin/client.hpp>
+
+#include "call.hpp"
+#include "client_impl.hpp"
+#include "stream_call.hpp"
+
+#include <boost/asio/error.hpp>
+
+#include <utility>
+
+namespace serin {
+
+client::client(executor_type ex, client_params params)
+    : impl_(std::make_shared<client_impl>(std::move(ex), std::move(params)))
+{
+}
+
+client::client(client&&) noexcept = default;
+
+client& client::operator=(client&& other) noexcept
+{
+    std::swap(impl_, other.impl_);
+    return *this;
+}
+
+client::~client()
+{
+    if (impl_)
+        impl_->group->interrupt_all(asio::error::operation_aborted, false);
+}
+
+client::executor_type client::get_executor() const noexcept
+{
+    return impl_->executor;
+}
+
+void client::async_chat_erased(
+    std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_response> handler)
+{
+    chat_call::launch(std::move(impl), std::move(request), diag, std::move(handler));
+}
+
+void client::async_stream_erased(
+    std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_stream> handler)
+{
+    stream_call::launch(std::move(impl), std::move(request), diag, std::move(handler));
+}
+
+void client::cancel()
+{
+    impl_->group->interrupt_all(asio::error::operation_aborted, true);
+}
+
+error_code client::reload_keys(diagnostics& diag)
+{
+    error_code first;
+    for (upstream_state const& u : impl_->upstreams)
+    {
+        std::string why;
+        error_code const ec = u.params.keys ? u.params.keys->reload(why) : error_code();
+        if (ec && !first)
+        {
+            first = ec;
+            diag.upstream = u.params.name;
+            diag.message = std::move(why);
+        }
+    }
+    return first;
+}
+
+error_code client::reload_keys()
+{
+    diagnostics ignored;
+    return reload_keys(ignored);
+}
+
+void client::close_idle_connections()
+{
+    impl_->connections->close_idle();
+}
+
+connection_counts client::connections() const
+{
+    auto const n = impl_->connections->count();
+    connection_counts counts;
+    counts.live = n.live;
+    counts.idle = n.idle;
+    counts.waiting = n.waiting;
+    return counts;
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+chat_stream::chat_stream() noexcept = default;
+chat_stream::chat_stream(std::shared_ptr<stream_call> impl) noexcept : impl_(std::move(impl)) {}
+chat_stream::chat_stream(chat_stream&&) noexcept = default;
+
+chat_stream& chat_stream::operator=(chat_stream&& other) noexcept
+{
+    chat_stream ended(std::move(other));
+    std::swap(impl_, ended.impl_);
+    return *this;
+}
+
+chat_stream::~chat_stream()
+{
+    if (impl_)
+        impl_->abandon();
+}
+
+chat_stream::executor_type chat_stream::get_executor() const noexcept
+{
+    return impl_->client_executor();
+}
+
+void chat_stream::async_next_erased(
+    std::shared_ptr<stream_call> impl, diagnostics* diag, any_handler<std::optional<chat_delta>> handler)
+{
+    impl->next(diag, std::move(handler));
+}
+
+std::optional<chat_delta> chat_stream::try_next()
+{
+    return impl_->try_next();
+}
+
+chat_response const& chat_stream::response() const noexcept
+{
+    return impl_->response();
+}
+
+}  // namespace serin

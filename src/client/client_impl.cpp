@@ -1,0 +1,167 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include "client_impl.hpp"
+
+#include "../http/url.hpp"
+
+#include <serin/core/with_diagnostics.hpp>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace serin {
+namespace {
+
+constexpr auto keep_addresses = std::chrono::seconds(10);
+constexpr std::size_t max_spare_readers = 64;
+
+std::uint64_t seed_from(client_params const& p)
+{
+    if (p.seed)
+        return *p.seed;
+    std::random_device source;
+    return (std::uint64_t{source()} << 32) ^ source();
+}
+
+[[noreturn]] void refuse(errc why, std::string message)
+{
+    diagnostics diag;
+    diag.message = std::move(message);
+    throw api_error(why, std::move(diag));
+}
+
+bool is_token(std::string_view name) noexcept
+{
+    return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+            std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    });
+}
+
+bool is_field_value(std::string_view value) noexcept
+{
+    return std::none_of(value.begin(), value.end(), [](char c) {
+        auto const byte = static_cast<unsigned char>(c);
+        return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+    });
+}
+
+std::string make_head(upstream const& u, origin const& where, bool stream)
+{
+    std::string head = "POST " + where.path + "/chat/completions HTTP/1.1\r\nHost: " + where.host_header;
+    head += "\r\nUser-Agent: serin/0.1.0\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\nAccept: ";
+    head += stream ? "text/event-stream" : "application/json";
+    for (header const& h : u.headers)
+        head += "\r\n" + h.name + ": " + h.value;
+    return head;
+}
+
+}  // namespace
+
+client_impl::client_impl(asio::any_io_executor ex, client_params p)
+    : executor(std::move(ex)), params(std::move(p)), group(std::make_shared<fiber_group>(executor)),
+      memory(std::make_shared<memory_budget>(params.limits.buffered)), random_(seed_from(params))
+{
+    if (params.upstreams.empty())
+        refuse(errc::invalid_argument, "client_params::upstreams is empty");
+    if (params.timeouts.total <= duration::zero())
+        refuse(errc::invalid_argument, "client_params::timeouts.total must be positive");
+    connections = std::make_shared<pool>(params.pool, executor, params.thread_safe, group, random());
+    auto const resolver = std::make_shared<resolve_cache>(make_system_resolver(executor), keep_addresses);
+    upstreams.reserve(params.upstreams.size());
+    for (upstream const& u : params.upstreams)
+        add_upstream(u, resolver);
+}
+
+void client_impl::add_upstream(upstream const& u, std::shared_ptr<resolve_cache> const& resolver)
+{
+    std::string const which = "upstream \"" + u.name + "\": ";
+    endpoint to;
+    std::string why;
+    if (error_code const ec = parse_base_url(u.base_url, to.where, why))
+        refuse(static_cast<errc>(ec.value()), which + why);
+    if (u.keys && !to.where.tls && !u.allow_insecure_key && !to.where.is_loopback())
+        refuse(errc::insecure_transport, which + "refused to send a key over plain http to " + to.where.host);
+    for (header const& h : u.headers)
+        if (!is_token(h.name) || !is_field_value(h.value))
+            refuse(errc::invalid_argument, which + "a header field has a name or a value that cannot be sent");
+    for (upstream_state const& other : upstreams)
+        if (other.params.name == u.name)
+            refuse(errc::invalid_argument, which + "the name is given twice");
+
+    if (to.where.tls)
+        to.tls = std::make_shared<tls_context>(u.tls ? *u.tls : params.tls);
+    to.sessions = std::make_shared<tls_sessions>();
+    to.resolver = resolver;
+    to.executor = executor;
+    to.timeouts = params.timeouts;
+
+    upstream_state state;
+    state.params = u;
+    state.head_whole = make_head(u, to.where, false);
+    state.head_stream = make_head(u, to.where, true);
+    state.host = &connections->add_host(std::move(to));
+    upstreams.push_back(std::move(state));
+    weights.push_back(u.weight);
+}
+
+void client_impl::log(log_level level, std::string_view line) const noexcept
+{
+    if (!params.log)
+        return;
+    try
+    {
+        params.log(level, line);
+    }
+    catch (...)
+    {
+        // A logger that fails must not take the call with it.
+    }
+}
+
+std::uint64_t client_impl::random()
+{
+    // splitmix64
+    std::lock_guard const lock(mutex_);
+    std::uint64_t z = (random_ += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+std::unique_ptr<json_reader> client_impl::take_reader()
+{
+    {
+        std::lock_guard const lock(mutex_);
+        if (!readers_.empty())
+        {
+            auto reader = std::move(readers_.back());
+            readers_.pop_back();
+            return reader;
+        }
+    }
+    return std::make_unique<json_reader>();
+}
+
+void client_impl::put_reader(std::unique_ptr<json_reader> reader)
+{
+    std::lock_guard const lock(mutex_);
+    if (readers_.size() < max_spare_readers)
+        readers_.push_back(std::move(reader));
+}
+
+void client_impl::scrub(std::string& text) const
+{
+    if (text.empty())
+        return;
+    std::vector<std::shared_ptr<secret const>> keys;
+    for (upstream_state const& u : upstreams)
+        if (u.params.keys)
+            u.params.keys->append_live(keys);
+    for (auto const& key : keys)
+        serin::scrub(text, *key);
+}
+
+}  // namespace serin

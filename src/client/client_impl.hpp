@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#ifndef SERIN_SRC_CLIENT_CLIENT_IMPL_HPP
+#define SERIN_SRC_CLIENT_CLIENT_IMPL_HPP
+
+#include "../chat/wire_read.hpp"
+#include "../core/fiber_group.hpp"
+#include "../http/memory_budget.hpp"
+#include "../http/pool.hpp"
+
+#include <serin/client_params.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace serin {
+
+// An upstream with what is made of it once.
+struct upstream_state
+{
+    upstream params;
+    pool_host* host = nullptr;
+
+    // The request head up to the key, for whole answers and for streams, and what comes between key and length.
+    std::string head_whole;
+    std::string head_stream;
+};
+
+// What the handles of a client and its calls share.
+class client_impl
+{
+public:
+    // Throws api_error if the parameters cannot be used.
+    client_impl(asio::any_io_executor ex, client_params p);
+
+    void log(log_level level, std::string_view line) const noexcept;
+    bool logs() const noexcept { return static_cast<bool>(params.log); }
+
+    // Uniform over all values.
+    std::uint64_t random();
+
+    // JSON parsers are expensive to make: finished calls leave theirs to the next.
+    std::unique_ptr<json_reader> take_reader();
+    void put_reader(std::unique_ptr<json_reader> reader);
+
+    // Removes every key in use from a text of the server's.
+    void scrub(std::string& text) const;
+
+    asio::any_io_executor const executor;
+    client_params const params;
+    std::shared_ptr<fiber_group> const group;
+    std::shared_ptr<memory_budget> const memory;
+    std::shared_ptr<pool> connections;
+    std::vector<upstream_state> upstreams;
+    std::vector<unsigned> weights;
+
+private:
+    void add_upstream(upstream const& u, std::shared_ptr<resolve_cache> const& resolver);
+
+    mutable std::mutex mutex_;
+    std::uint64_t random_;
+    std::vector<std::unique_ptr<json_reader>> readers_;
+};
+
+}  // namespace serin
+
+#endif

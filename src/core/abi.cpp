@@ -1,0 +1,15 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <serin/core/abi.hpp>
+
+namespace serin::abi {
+
+template <class Settings>
+void serin_was_compiled_with_another_boost_version_or_other_BOOST_ASIO_macros_than() noexcept
+{}
+
+template void
+serin_was_compiled_with_another_boost_version_or_other_BOOST_ASIO_macros_than<settings_of_this_file>() noexcept;
+
+} // namespace serin::abi

@@ -1,0 +1,41 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <serin/core/diagnostics.hpp>
+
+namespace serin {
+
+std::string_view phase_name(call_phase phase) noexcept
+{
+    switch (phase)
+    {
+    case call_phase::none: return "none";
+    case call_phase::pool: return "pool";
+    case call_phase::resolve: return "resolve";
+    case call_phase::connect: return "connect";
+    case call_phase::tls: return "tls";
+    case call_phase::write: return "write";
+    case call_phase::head: return "head";
+    case call_phase::body: return "body";
+    case call_phase::stream: return "stream";
+    }
+    return "unknown";
+}
+
+std::string describe(error_code const& ec, diagnostics const& diag)
+{
+    std::string line(kind_name(ec));
+    line += ": ";
+    line += diag.message.empty() ? ec.message() : diag.message;
+    if (diag.status != 0)
+        line += " (status " + std::to_string(diag.status) + ")";
+    if (!diag.request_id.empty())
+        line += " (request " + diag.request_id + ")";
+    // The server's text may hold line ends: they would break a log line in two.
+    for (char& c : line)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+            c = ' ';
+    return line;
+}
+
+} // namespace serin

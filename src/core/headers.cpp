@@ -1,0 +1,33 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <serin/core/headers.hpp>
+
+#include <algorithm>
+#include <string_view>
+
+namespace serin {
+namespace {
+
+constexpr char to_lower(char c) noexcept
+{
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+} // namespace
+
+bool header_names_equal(std::string_view a, std::string_view b) noexcept
+{
+    return std::equal(
+        a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+}
+
+std::string_view headers::find(std::string_view name) const noexcept
+{
+    for (header const& h : *this)
+        if (header_names_equal(h.name, name))
+            return h.value;
+    return {};
+}
+
+} // namespace serin

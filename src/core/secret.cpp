@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <serin/core/secret.hpp>
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace serin {
+namespace {
+
+std::string fingerprint_of(std::string_view key)
+{
+    if (key.empty())
+        return {};
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256(reinterpret_cast<unsigned char const*>(key.data()), key.size(), digest);
+    constexpr char hex[] = "0123456789abcdef";
+    std::string text;
+    for (unsigned char byte : {digest[0], digest[1], digest[2], digest[3]})
+    {
+        text += hex[byte >> 4];
+        text += hex[byte & 15];
+    }
+    return text;
+}
+
+void cleanse(std::string& s) noexcept
+{
+    // Short strings keep bytes beyond their size: wipe all of it.
+    s.resize(s.capacity());
+    OPENSSL_cleanse(s.data(), s.size());
+    s.clear();
+}
+
+} // namespace
+
+secret::secret(std::string&& key) : secret(std::string_view(key))
+{
+    cleanse(key);
+}
+
+secret::secret(std::string_view key) : bytes_(key), fingerprint_(fingerprint_of(key)) {}
+
+secret::secret(secret&& other) noexcept : bytes_(std::move(other.bytes_)), fingerprint_(std::move(other.fingerprint_))
+{
+    other.wipe();
+}
+
+secret& secret::operator=(secret const& other)
+{
+    if (this != &other)
+    {
+        secret copy(other);
+        *this = std::move(copy);
+    }
+    return *this;
+}
+
+secret& secret::operator=(secret&& other) noexcept
+{
+    if (this != &other)
+    {
+        wipe();
+        bytes_ = std::move(other.bytes_);
+        fingerprint_ = std::move(other.fingerprint_);
+        other.wipe();
+    }
+    return *this;
+}
+
+secret::~secret()
+{
+    wipe();
+}
+
+void secret::wipe() noexcept
+{
+    cleanse(bytes_);
+    fingerprint_.clear();
+}
+
+error_code secret::check() const noexcept
+{
+    bool const visible = std::all_of(bytes_.begin(), bytes_.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+    return bytes_.empty() || !visible ? make_error_code(errc::invalid_key) : error_code();
+}
+
+void scrub(std::string& text, secret const& key)
+{
+    if (key.empty())
+        return;
+    std::string const mark = "[key " + key.fingerprint() + "]";
+    for (auto at = text.find(key.reveal()); at != std::string::npos; at = text.find(key.reveal(), at + mark.size()))
+        text.replace(at, key.reveal().size(), mark);
+}
+
+} // namespace serin

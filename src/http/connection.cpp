@@ -1,0 +1,347 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include "connection.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace serin {
+namespace {
+
+constexpr std::size_t initial_input = 16 * 1024;
+constexpr std::size_t input_limit = 128 * 1024;  // More than the largest head, chunk line or trailer
+
+bool would_block(error_code const& ec) noexcept
+{
+    return ec == asio::error::would_block || ec == asio::error::try_again;
+}
+
+}  // namespace
+
+// OpenSSL's own socket BIO raises SIGPIPE when the server is gone; this one goes through Asio, which does not.
+struct tls_bio
+{
+    static connection& self(BIO* bio) { return *static_cast<connection*>(BIO_get_data(bio)); }
+
+    template <class Operation>
+    static int run(BIO* bio, int retry_flag, Operation operation)
+    {
+        BIO_clear_retry_flags(bio);
+        error_code ec;
+        auto const n = operation(self(bio).socket_, ec);
+        if (!ec)
+            return static_cast<int>(n);
+        if (would_block(ec))
+        {
+            BIO_set_flags(bio, retry_flag | BIO_FLAGS_SHOULD_RETRY);
+            return -1;
+        }
+        self(bio).tls_socket_error_ = ec;
+        return ec == asio::error::eof ? 0 : -1;
+    }
+
+    static int write(BIO* bio, char const* data, int size)
+    {
+        return run(bio, BIO_FLAGS_WRITE, [&](auto& socket, error_code& ec) {
+            return socket.write_some(asio::buffer(data, static_cast<std::size_t>(size)), ec);
+        });
+    }
+
+    static int read(BIO* bio, char* data, int size)
+    {
+        return run(bio, BIO_FLAGS_READ, [&](auto& socket, error_code& ec) {
+            return socket.read_some(asio::buffer(data, static_cast<std::size_t>(size)), ec);
+        });
+    }
+
+    static long control(BIO* bio, int command, long, void*)
+    {
+        if (command == BIO_CTRL_EOF)
+            return self(bio).tls_socket_error_ == asio::error::eof ? 1 : 0;
+        return command == BIO_CTRL_FLUSH ? 1 : 0;
+    }
+
+    static BIO* make(connection& c)
+    {
+        static BIO_METHOD* const method = [] {
+            BIO_METHOD* const m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "serin");
+            BIO_meth_set_write(m, write);
+            BIO_meth_set_read(m, read);
+            BIO_meth_set_ctrl(m, control);
+            return m;
+        }();
+        BIO* const bio = BIO_new(method);
+        if (bio)
+        {
+            BIO_set_data(bio, &c);
+            BIO_set_init(bio, 1);
+        }
+        return bio;
+    }
+};
+
+connection::connection(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {}
+
+void connection::use_tls(ssl_ptr ssl, std::shared_ptr<tls_sessions> sessions)
+{
+    BIO* const bio = tls_bio::make(*this);
+    SSL_set_bio(ssl.get(), bio, bio);  // Takes the BIO over, once, as both are the same
+    ssl_ = std::move(ssl);
+    sessions_ = std::move(sessions);
+}
+
+io_result connection::tls_result(int returned, std::size_t size)
+{
+    io_result result;
+    if (returned == 1)
+    {
+        result.size = size;
+        return result;
+    }
+    switch (SSL_get_error(ssl_.get(), returned))
+    {
+    case SSL_ERROR_WANT_READ: result.wanted = io_result::wait::readable; return result;
+    case SSL_ERROR_WANT_WRITE: result.wanted = io_result::wait::writable; return result;
+    case SSL_ERROR_ZERO_RETURN: result.ec = asio::error::eof; return result;
+    default: break;
+    }
+    result.ec = tls_socket_error_ ? tls_socket_error_ : make_error_code(errc::tls_failed);
+    return result;
+}
+
+io_result connection::try_handshake()
+{
+    ERR_clear_error();
+    return tls_result(SSL_do_handshake(ssl_.get()), 0);
+}
+
+io_result connection::try_write(std::string_view bytes)
+{
+    io_result result;
+    if (ssl_)
+    {
+        ERR_clear_error();
+        std::size_t size = 0;
+        int const returned = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &size);
+        result = tls_result(returned, size);
+    }
+    else
+    {
+        result.size = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), result.ec);
+        if (would_block(result.ec))
+        {
+            result.ec = {};
+            result.wanted = io_result::wait::writable;
+        }
+    }
+    return result;
+}
+
+io_result connection::try_fill()
+{
+    io_result result;
+    if (drained_)
+    {
+        drained_ = false;
+        result.wanted = io_result::wait::readable;
+        return result;
+    }
+    if (begin_ == end_)
+        begin_ = end_ = 0;
+    if (end_ == buffer_.size() && begin_ != 0)
+    {
+        std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+        end_ -= begin_;
+        begin_ = 0;
+    }
+    if (end_ == buffer_.size())
+    {
+        if (buffer_.size() >= input_limit)
+        {
+            result.ec = asio::error::no_buffer_space;
+            return result;
+        }
+        buffer_.resize(std::max(initial_input, buffer_.size() * 2));
+    }
+
+    std::size_t const room = buffer_.size() - end_;
+    if (ssl_)
+    {
+        ERR_clear_error();
+        std::size_t size = 0;
+        int const returned = SSL_read_ex(ssl_.get(), buffer_.data() + end_, room, &size);
+        result = tls_result(returned, size);
+        drained_ = result.size != 0 && !SSL_has_pending(ssl_.get());
+    }
+    else
+    {
+        result.size = socket_.read_some(asio::buffer(buffer_.data() + end_, room), result.ec);
+        if (would_block(result.ec))
+        {
+            result.ec = {};
+            result.wanted = io_result::wait::readable;
+        }
+        drained_ = result.size != 0 && result.size < room;
+    }
+    end_ += result.size;
+    return result;
+}
+
+void connection::consume(std::size_t bytes) noexcept
+{
+    begin_ += bytes;
+}
+
+bool connection::is_quiet()
+{
+    if (!input().empty())
+        return false;
+    // TLS sends tickets after the handshake: let OpenSSL have them before judging.
+    drained_ = false;
+    io_result const result = try_fill();
+    drained_ = true;  // What a fresh request waits for cannot be there yet
+    return result.size == 0 && !result.ec;
+}
+
+void connection::shrink()
+{
+    if (buffer_.size() > initial_input)
+        std::vector<char>(initial_input).swap(buffer_);
+    begin_ = end_ = 0;
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+struct io_wait::ready_handler
+{
+    std::shared_ptr<fiber> owner;
+    io_wait* wait;
+
+    using executor_type = fiber::executor_type;
+    executor_type const& get_executor() const noexcept { return owner->get_executor(); }
+
+    void operator()(error_code ec)
+    {
+        wait->ec_ = ec;
+        if (ec || owner->interrupted() || wait->attempt())
+            owner->resume();
+        else
+            wait->arm();
+    }
+};
+
+bool io_wait::attempt()
+{
+    io_result const result = operation_ == operation::fill ? connection_.try_fill() : connection_.try_handshake();
+    ec_ = result.ec;
+    wanted_ = result.wanted;
+    return wanted_ == io_result::wait::none;
+}
+
+bool io_wait::await_ready()
+{
+    return fiber_.interrupted() || attempt();
+}
+
+void io_wait::await_suspend(std::coroutine_handle<> h)
+{
+    fiber_.suspend(h, *this);
+    arm();
+}
+
+void io_wait::arm()
+{
+    auto const what = wanted_ == io_result::wait::readable ? asio::socket_base::wait_read : asio::socket_base::wait_write;
+    connection_.socket().async_wait(what, ready_handler{fiber_.shared_from_this(), this});
+}
+
+void io_wait::cancel() noexcept
+{
+    error_code ignored;
+    connection_.socket().cancel(ignored);
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+struct send_wait::ready_handler
+{
+    std::shared_ptr<fiber> owner;
+    send_wait* wait;
+    io_result::wait what;
+
+    using executor_type = fiber::executor_type;
+    executor_type const& get_executor() const noexcept { return owner->get_executor(); }
+
+    void operator()(error_code ec) { wait->on_ready(what, ec); }
+};
+
+bool send_wait::attempt()
+{
+    std::size_t const before = unsent_.size();
+    while (!unsent_.empty())
+    {
+        io_result const result = connection_.try_write(unsent_);
+        ec_ = result.ec;
+        if (result.ec)
+            return true;
+        if (result.wanted != io_result::wait::none)
+            break;
+        unsent_.remove_prefix(result.size);
+    }
+    return unsent_.size() != before;
+}
+
+bool send_wait::await_ready()
+{
+    return fiber_.interrupted() || attempt();
+}
+
+void send_wait::await_suspend(std::coroutine_handle<> h)
+{
+    fiber_.suspend(h, *this);
+    arm(io_result::wait::writable);
+    arm(io_result::wait::readable);
+}
+
+void send_wait::arm(io_result::wait what)
+{
+    ++pending_;
+    auto const socket_wait = what == io_result::wait::readable ? asio::socket_base::wait_read : asio::socket_base::wait_write;
+    connection_.socket().async_wait(socket_wait, ready_handler{fiber_.shared_from_this(), this, what});
+}
+
+void send_wait::on_ready(io_result::wait what, error_code ec)
+{
+    --pending_;
+    if (!over_)
+    {
+        ec_ = ec;
+        over_ = ec || fiber_.interrupted();
+        if (!over_)
+        {
+            heard_ = what == io_result::wait::readable;
+            over_ = heard_ || attempt();
+        }
+        if (over_)
+            cancel();
+        else
+            arm(what);
+    }
+    if (pending_ == 0)
+        fiber_.resume();
+}
+
+void send_wait::cancel() noexcept
+{
+    error_code ignored;
+    connection_.socket().cancel(ignored);
+}
+
+}  // namespace serin

@@ -1,0 +1,391 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include "pool.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace serin {
+namespace {
+
+// Waits on a timer, so that the context owns the fiber meanwhile: the pool must not, it is owned by the fiber.
+class timer_wait final : public suspension
+{
+    fiber& fiber_;
+    asio::steady_timer& timer_;
+    error_code ec_;
+
+public:
+    timer_wait(fiber& f, asio::steady_timer& timer) noexcept : fiber_(f), timer_(timer) {}
+
+    bool await_ready() const noexcept { return static_cast<bool>(fiber_.interrupted()); }
+
+    void await_suspend(std::coroutine_handle<> h)
+    {
+        fiber_.suspend(h, *this);
+        timer_.async_wait(resume_handler{fiber_.shared_from_this(), &ec_});
+    }
+
+    // Whether the time is over; otherwise somebody has ended the wait.
+    bool await_resume() const noexcept { return !ec_ && !fiber_.interrupted(); }
+    void cancel() noexcept override { timer_.cancel(); }
+};
+
+std::optional<std::chrono::seconds> keep_alive_timeout(std::string_view value)
+{
+    constexpr std::string_view name = "timeout=";
+    auto const at = value.find(name);
+    if (at == std::string_view::npos)
+        return std::nullopt;
+    unsigned seconds = 0;
+    char const* const begin = value.data() + at + name.size();
+    auto const [end, ec] = std::from_chars(begin, value.data() + value.size(), seconds);
+    if (ec != std::errc() || end == begin || seconds > 24 * 3600)
+        return std::nullopt;
+    return std::chrono::seconds(seconds);
+}
+
+}  // namespace
+
+asio::any_io_executor make_fiber_executor(asio::any_io_executor const& ex, bool use_strands)
+{
+    return use_strands ? asio::any_io_executor(asio::make_strand(ex)) : ex;
+}
+
+struct pool::waiter
+{
+    waiter(std::weak_ptr<fiber> o, fiber::executor_type const& ex) : owner(std::move(o)), executor(ex), timer(ex) {}
+
+    std::weak_ptr<fiber> owner;
+    fiber::executor_type executor;
+    asio::steady_timer timer;  // Touched on the fiber's executor only
+
+    // Under the pool's mutex.
+    bool served = false;
+    owned_connection connection;
+    transport_failure failure;
+};
+
+// Takes a waiter out of the queue, and gives back what he got and does not take, however his fiber ends.
+class pool::waiter_guard
+{
+public:
+    waiter_guard(pool& p, pool_host& h, state::waiter_id id, std::shared_ptr<waiter> w) noexcept
+        : pool_(p), host_(h), id_(id), waiter_(std::move(w))
+    {
+    }
+
+    waiter_guard(waiter_guard const&) = delete;
+    waiter_guard& operator=(waiter_guard const&) = delete;
+
+    ~waiter_guard()
+    {
+        owned_connection unused;
+        {
+            std::lock_guard const lock(pool_.mutex_);
+            host_.waiters_.erase(id_);
+            if (!waiter_->served)
+            {
+                state::actions todo;
+                host_.state_.abandon(id_, todo);
+                pool_.carry_out(host_, todo);
+            }
+            unused = std::move(waiter_->connection);
+        }
+        if (unused)
+            pool_.give_back(host_, std::move(unused), {});
+    }
+
+private:
+    pool& pool_;
+    pool_host& host_;
+    state::waiter_id id_;
+    std::shared_ptr<waiter> waiter_;
+};
+
+// Makes one connection and hands it to the pool.
+class connector final : public fiber
+{
+public:
+    connector(
+        fiber::executor_type ex, std::shared_ptr<fiber_group> g, std::shared_ptr<pool> p, pool_host& h, std::uint64_t id)
+        : fiber(std::move(ex), std::move(g)), pool_(std::move(p)), host_(h), id_(id)
+    {
+    }
+
+    task<void> run() { made_ = co_await connect(*this, host_.where, failure_); }
+
+private:
+    void on_finished(std::exception_ptr error) override
+    {
+        if (error)
+            failure_ = transport_failure{make_error_code(boost::system::errc::not_enough_memory), {}, call_phase::connect};
+        pool_->connector_ended(host_, id_, std::move(made_), std::move(failure_));
+    }
+
+    std::shared_ptr<pool> pool_;
+    pool_host& host_;
+    std::uint64_t id_;
+    std::unique_ptr<connection> made_;
+    transport_failure failure_;
+};
+
+// ---------------------------------------------------------------------------------------------------------
+
+lease::lease(std::shared_ptr<pool> from, pool_host& host, std::unique_ptr<connection> c) noexcept
+    : pool_(std::move(from)), host_(&host), connection_(std::move(c))
+{
+}
+
+lease& lease::operator=(lease&& other) noexcept
+{
+    if (this != &other)
+    {
+        close();
+        pool_ = std::move(other.pool_);
+        host_ = other.host_;
+        connection_ = std::move(other.connection_);
+    }
+    return *this;
+}
+
+void lease::release(std::string_view keep_alive)
+{
+    if (connection_)
+        pool_->give_back(*host_, std::move(connection_), keep_alive);
+    pool_.reset();
+}
+
+void lease::close() noexcept
+{
+    if (connection_)
+    {
+        connection_.reset();
+        pool_->connection_closed(*host_);
+    }
+    pool_.reset();
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+pool::pool(pool_params params, asio::any_io_executor ex, bool use_strands, std::shared_ptr<fiber_group> group, std::uint64_t seed)
+    : params_(params), executor_(std::move(ex)), use_strands_(use_strands), group_(std::move(group)), random_(seed | 1)
+{
+}
+
+pool::~pool() = default;
+
+pool_host& pool::add_host(endpoint where)
+{
+    std::lock_guard const lock(mutex_);
+    hosts_.push_back(std::make_unique<pool_host>(std::move(where), std::max<std::size_t>(params_.max_per_host, 1)));
+    return *hosts_.back();
+}
+
+double pool::random_tenth()
+{
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    return static_cast<double>(random_ >> 11) / static_cast<double>(std::uint64_t{1} << 53) / 10;
+}
+
+lease pool::try_acquire(pool_host& host)
+{
+    auto const now = std::chrono::steady_clock::now();
+    std::vector<owned_connection> closed;  // Destroyed after the mutex is free
+    std::lock_guard const lock(mutex_);
+    trim(now, closed);
+    while (auto idle = host.state_.pop_idle())
+    {
+        connection& c = **idle;
+        if (now < c.idle_until && now < c.retire_at && c.is_quiet())
+            return lease(shared_from_this(), host, std::move(*idle));
+        closed.push_back(std::move(*idle));
+        state::actions todo;
+        host.state_.lost(todo);
+        carry_out(host, todo);
+    }
+    return {};
+}
+
+task<lease> pool::acquire(fiber& f, pool_host& host, transport_failure& failure)
+{
+    auto const self = std::make_shared<waiter>(f.weak_from_this(), f.get_executor());
+    state::waiter_id id{};
+    {
+        std::lock_guard const lock(mutex_);
+        state::actions todo;
+        id = host.state_.enqueue(todo);
+        host.waiters_.emplace(id, self);
+        carry_out(host, todo);
+    }
+    waiter_guard const guard(*this, host, id, self);
+
+    duration const limit = host.where.timeouts.pool;
+    self->timer.expires_at(limit == duration::zero() ? steady_time::max() : std::chrono::steady_clock::now() + limit);
+    for (;;)
+    {
+        bool const too_late = co_await timer_wait(f, self->timer);
+        std::lock_guard const lock(mutex_);
+        if (self->served)
+        {
+            failure = std::move(self->failure);
+            if (failure.ec)
+                co_return lease();
+            co_return lease(shared_from_this(), host, std::move(self->connection));
+        }
+        failure.phase = call_phase::pool;
+        failure.ec = f.interrupted();
+        if (failure.ec)
+            co_return lease();
+        if (too_late)
+        {
+            // While a connection is being made for this call, its own deadlines count.
+            if (!host.connectors_.contains(id))
+            {
+                failure.ec = errc::pool_timeout;
+                failure.detail = "all " + std::to_string(host.state_.live()) + " connections to " + host.where.where.host + " are in use";
+                co_return lease();
+            }
+            self->timer.expires_at(steady_time::max());
+        }
+    }
+}
+
+void pool::carry_out(pool_host& host, state::actions& todo)
+{
+    if (todo.give)
+    {
+        auto const at = host.waiters_.find(todo.give->waiter);
+        auto const w = at->second;
+        w->served = true;
+        w->connection = std::move(todo.give->connection);
+        asio::post(w->executor, [w] { w->timer.cancel(); });
+    }
+    if (todo.stop_making)
+        if (auto const at = host.connectors_.find(*todo.stop_making); at != host.connectors_.end())
+            if (auto const c = at->second.lock())
+                c->interrupt(asio::error::operation_aborted);
+    if (todo.make_for)
+    {
+        auto const c = std::make_shared<connector>(
+            make_fiber_executor(executor_, use_strands_), group_, shared_from_this(), host, *todo.make_for);
+        host.connectors_[*todo.make_for] = c;
+        // Not inline: the caller holds the mutex.
+        asio::post(c->get_executor(), [c] { c->start(c->run()); });
+    }
+}
+
+void pool::give_back(pool_host& host, owned_connection c, std::string_view keep_alive)
+{
+    auto const now = std::chrono::steady_clock::now();
+    bool keep = now < c->retire_at;
+    c->idle_until = now + params_.idle_timeout;
+    if (auto const timeout = keep_alive_timeout(keep_alive))
+    {
+        // A second less: a request must not cross the server's close on the way.
+        c->idle_until = std::min(c->idle_until, now + *timeout - std::chrono::seconds(1));
+        keep = keep && c->idle_until > now;
+    }
+    if (keep)
+        c->shrink();
+
+    std::vector<owned_connection> closed;
+    std::lock_guard const lock(mutex_);
+    state::actions todo;
+    if (keep)
+        host.state_.freed(std::move(c), now, todo);
+    else
+        host.state_.lost(todo);
+    carry_out(host, todo);
+    trim(now, closed);
+}
+
+void pool::connection_closed(pool_host& host) noexcept
+{
+    std::lock_guard const lock(mutex_);
+    state::actions todo;
+    host.state_.lost(todo);
+    carry_out(host, todo);
+}
+
+void pool::connector_ended(pool_host& host, state::waiter_id id, owned_connection made, transport_failure failure)
+{
+    auto const now = std::chrono::steady_clock::now();
+    std::lock_guard const lock(mutex_);
+    host.connectors_.erase(id);
+    state::actions todo;
+    if (made)
+    {
+        auto const lifetime = std::chrono::duration<double>(params_.max_lifetime) * (1 - random_tenth());
+        made->retire_at = now + std::chrono::duration_cast<duration>(lifetime);
+        made->idle_until = now + params_.idle_timeout;
+        host.state_.made(id, std::move(made), now, todo);
+    }
+    else if (host.state_.failed(id, todo))
+    {
+        auto const w = host.waiters_.at(id);
+        w->served = true;
+        w->failure = std::move(failure);
+        asio::post(w->executor, [w] { w->timer.cancel(); });
+    }
+    carry_out(host, todo);
+}
+
+void pool::trim(steady_time now, std::vector<owned_connection>& closed)
+{
+    if (now < next_trim_)
+        return;
+    next_trim_ = now + std::chrono::seconds(1);
+
+    // Never at once: after a burst the connections serve the next one.
+    steady_time const long_ago = now - params_.trim_delay;
+    std::size_t total = 0;
+    for (auto& host : hosts_)
+    {
+        auto& s = host->state_;
+        s.remove_idle([now](owned_connection const& c, steady_time) { return c->idle_until <= now || c->retire_at <= now; }, closed);
+        while (s.idle() > params_.max_idle_per_host && s.oldest_idle_since() <= long_ago)
+            s.remove_oldest_idle(closed);
+        total += s.idle();
+    }
+    for (; total > params_.max_idle; --total)
+    {
+        auto const oldest = std::min_element(hosts_.begin(), hosts_.end(), [](auto const& a, auto const& b) {
+            return a->state_.oldest_idle_since() < b->state_.oldest_idle_since();
+        });
+        if ((*oldest)->state_.oldest_idle_since() > long_ago)
+            break;
+        (*oldest)->state_.remove_oldest_idle(closed);
+    }
+}
+
+void pool::close_idle()
+{
+    std::vector<owned_connection> closed;
+    std::lock_guard const lock(mutex_);
+    for (auto& host : hosts_)
+        host->state_.remove_idle([](owned_connection const&, steady_time) { return true; }, closed);
+}
+
+pool::numbers pool::count() const
+{
+    numbers n;
+    std::lock_guard const lock(mutex_);
+    for (auto const& host : hosts_)
+    {
+        n.live += host->state_.live();
+        n.idle += host->state_.idle();
+        n.waiting += host->state_.waiting();
+    }
+    return n;
+}
+
+}  // namespace serin
