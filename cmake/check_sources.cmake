@@ -18,7 +18,7 @@ function(expect_listed list_file base)
     # Only the header that includes all sources belongs to no target.
     list(REMOVE_ITEM files include/serin/src.hpp)
     foreach(file IN LISTS files)
-        string(FIND "${text}" "    ${file}" place)
+        string(FIND "${text}" "${file}" place)
         if(place EQUAL -1)
             list(APPEND failures "${base}/${file} is not listed in ${list_file}")
         endif()

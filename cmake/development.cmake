@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 the Serin authors
 # SPDX-License-Identifier: BSL-1.0
 
-# What only those need who work on Serin itself: warnings, sanitizers, ccache. All of it is off unless asked for.
+# What concerns Serin's own targets only: warnings, sanitizers, ccache. All but one are off unless asked for.
 
 if(SERIN_DEV)
     add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion)
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-        # GCC 12 warns about the frame allocation of every asio::awaitable.
-        add_compile_options(-Wno-mismatched-new-delete)
-    endif()
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # On by default, and wrong about the frame of every asio::awaitable.
+    add_compile_options(-Wno-mismatched-new-delete)
 endif()
 
 if(SERIN_SANITIZE)

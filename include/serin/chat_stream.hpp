@@ -67,10 +67,12 @@ public:
     ///
     /// Errors: `errc::stream_truncated` if the stream ended before the model had finished, `errc::stream_error`,
     /// the cause of an error that the server sent within the stream, `errc::idle_timeout`, `errc::token_idle_timeout`,
-    /// `errc::deadline_exceeded`, `errc::response_too_large`, `errc::memory_limit`, `errc::malformed_response`. What had
-    /// arrived is in `diagnostics::partial` and in @ref response. After an error or the end, it completes the same way again.
+    /// `errc::deadline_exceeded`, `errc::response_too_large`, `errc::memory_limit`, `errc::malformed_response`. What
+    /// had arrived is in `diagnostics::partial` and in @ref response. After an error or the end, it completes the same
+    /// way again.
     ///
-    /// Cancelling (any type) ends the stream, closes its connection and completes with `asio::error::operation_aborted`.
+    /// Cancelling (any type) ends the stream, closes its connection and completes with
+    /// `asio::error::operation_aborted`.
     template <class CompletionToken = default_token>
     auto async_next(CompletionToken&& token = CompletionToken())
     {
@@ -89,11 +91,11 @@ public:
     /// @ref async_next tells which. Not to be called while an `async_next` is outstanding.
     std::optional<chat_delta> try_next();
 
-    /// The pieces so far, added up; complete once @ref async_next has completed with an empty optional. Not to be called
-    /// while an `async_next` is outstanding. Valid as long as the stream.
+    /// The pieces so far, added up; complete once @ref async_next has completed with an empty optional. Not to be
+    /// called while an `async_next` is outstanding. Valid as long as the stream.
     chat_response const& response() const noexcept;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

@@ -24,9 +24,9 @@ class client_impl;
 /// Connections of a client at one moment.
 struct connection_counts
 {
-    std::size_t live = 0;     ///< All: idle, in use and being made.
-    std::size_t idle = 0;     ///< Idle.
-    std::size_t waiting = 0;  ///< Calls that wait for one.
+    std::size_t live = 0;    ///< All: idle, in use and being made.
+    std::size_t idle = 0;    ///< Idle.
+    std::size_t waiting = 0; ///< Calls that wait for one.
 };
 
 /// An asynchronous client for chat completions, of one upstream or many.
@@ -148,6 +148,6 @@ public:
     connection_counts connections() const;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

@@ -48,6 +48,6 @@ struct client_params
     std::optional<std::uint64_t> seed;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

@@ -7,6 +7,12 @@
 #ifndef SERIN_SRC_HPP
 #define SERIN_SRC_HPP
 
+// Types in unnamed namespaces are fine in the one file that includes this, and GCC cannot know that there is just one.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#endif
+
 #include <serin/src/core/abi.cpp>
 #include <serin/src/core/diagnostics.cpp>
 #include <serin/src/core/error.cpp>
@@ -41,6 +47,11 @@
 #include <serin/src/client/call.cpp>
 #include <serin/src/client/client.cpp>
 #include <serin/src/client/client_impl.cpp>
+#include <serin/src/client/config.cpp>
 #include <serin/src/client/stream_call.cpp>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 #endif

@@ -37,9 +37,10 @@ bool is_json_digit(char c) noexcept
     return c >= '0' && c <= '9';
 }
 
-char const* skip_json_blanks(char const* p) noexcept
+inline char const* skip_json_blanks(char const* p) noexcept
 {
-    while (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')
+    // Mostly there are none.
+    while (static_cast<unsigned char>(*p) <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
         ++p;
     return p;
 }

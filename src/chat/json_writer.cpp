@@ -7,6 +7,7 @@
 #include "json_block.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 
@@ -16,27 +17,33 @@ namespace {
 constexpr std::size_t longest_escape = 6; // as \u001f
 constexpr std::size_t longest_number = 32;
 
-// Writes the escape of a quote, a backslash or a control character.
-char* write_escape(char* to, char c) noexcept
+// The second character of the escape of each byte that needs one: u if only the long form exists.
+constexpr std::array<char, 256> escape_letters = [] {
+    std::array<char, 256> letters{};
+    for (std::size_t i = 0; i < 0x20; ++i)
+        letters[i] = 'u';
+    letters['"'] = '"';
+    letters['\\'] = '\\';
+    letters['\n'] = 'n';
+    letters['\r'] = 'r';
+    letters['\t'] = 't';
+    letters['\b'] = 'b';
+    letters['\f'] = 'f';
+    return letters;
+}();
+
+inline char* write_escape(char* to, char c) noexcept
 {
     constexpr char hex[] = "0123456789abcdef";
+    auto const byte = static_cast<unsigned char>(c);
     to[0] = '\\';
-    switch (c)
-    {
-    case '"':
-    case '\\': to[1] = c; return to + 2;
-    case '\n': to[1] = 'n'; return to + 2;
-    case '\r': to[1] = 'r'; return to + 2;
-    case '\t': to[1] = 't'; return to + 2;
-    case '\b': to[1] = 'b'; return to + 2;
-    case '\f': to[1] = 'f'; return to + 2;
-    default: break;
-    }
-    to[1] = 'u';
+    to[1] = escape_letters[byte];
+    if (to[1] != 'u')
+        return to + 2;
     to[2] = '0';
     to[3] = '0';
-    to[4] = hex[static_cast<unsigned char>(c) >> 4];
-    to[5] = hex[static_cast<unsigned char>(c) & 15];
+    to[4] = hex[byte >> 4];
+    to[5] = hex[byte & 15];
     return to + longest_escape;
 }
 
@@ -88,21 +95,22 @@ void json_writer::escape_blocks(char const* from, std::size_t size)
     while (from < last)
     {
         room(json_block * (longest_escape + 1));
+        char* to = at_;
         unsigned non_ascii = 0;
         unsigned special = special_bytes(from, non_ascii);
         auto const left = static_cast<std::size_t>(last - from);
         std::size_t const length = std::min(left, json_block);
-        std::memcpy(at_, from, json_block);
+        std::memcpy(to, from, json_block);
         std::size_t done = 0;
         while (special != 0)
         {
             auto const position = static_cast<std::size_t>(std::countr_zero(special));
             special &= special - 1;
-            at_ = write_escape(at_ + (position - done), from[position]);
+            to = write_escape(to + (position - done), from[position]);
             done = position + 1;
-            std::memcpy(at_, from + done, json_block);
+            std::memcpy(to, from + done, json_block);
         }
-        at_ += length - done;
+        at_ = to + (length - done);
         from += length;
     }
 }

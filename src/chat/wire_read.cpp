@@ -459,13 +459,17 @@ error_code read_response(json_reader& reader, std::string_view body, chat_respon
         return err.empty() ? make_error_code(errc::malformed_response) : make_error_code(classify(200, err));
     }
 
+    bool may_hold_error = false;
     error_code choices_error;
     for (json_member const field : root.members())
     {
         if (key_is(field.key, "id"))
             out.id = field.value.string();
         else if (key_is(field.key, "object"))
+        {
             out.object = field.value.string();
+            may_hold_error = may_hold_error || out.object == "error";
+        }
         else if (key_is(field.key, "created"))
             out.created = field.value.integer();
         else if (key_is(field.key, "model"))
@@ -485,11 +489,13 @@ error_code read_response(json_reader& reader, std::string_view body, chat_respon
             out.system_fingerprint = field.value.string();
         else if (key_is(field.key, "service_tier"))
             out.service_tier = field.value.string();
-        else if (!key_is(field.key, "error"))
+        else if (key_is(field.key, "error"))
+            may_hold_error = true;
+        else
             add_unless_null(out.extra, field.key, field.value);
     }
 
-    if (holds_error(root))
+    if (may_hold_error && holds_error(root))
     {
         read_error_object(root, err);
         return classify(200, err);

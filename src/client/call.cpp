@@ -28,16 +28,19 @@ std::string_view request_id_in(field_block const& fields) noexcept
     return {};
 }
 
-}  // namespace
+} // namespace
 
 call::call(std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag)
-    : fiber(make_fiber_executor(client->executor, client->params.thread_safe), client->group), client_(std::move(client)),
-      fsm_(client_->weights), diag_(diag), request_(std::move(request))
-{
-}
+    : fiber(make_fiber_executor(client->executor, client->params.thread_safe), client->group),
+      client_(std::move(client)),
+      fsm_(client_->weights),
+      diag_(diag),
+      request_(std::move(request))
+{}
 
 call::~call()
 {
+    destroy_coroutine();
     wipe_request();
 }
 
@@ -76,7 +79,8 @@ void call::end_attempt(error_code ec)
     attempts_.push_back(std::move(done));
     if (ec && client_->logs())
     {
-        std::string line = target().params.name + ": " + std::string(kind_name(ec)) + " in phase " + std::string(phase_name(phase_));
+        std::string line =
+            target().params.name + ": " + std::string(kind_name(ec)) + " in phase " + std::string(phase_name(phase_));
         if (status_ != 0)
             line += ", status " + std::to_string(status_);
         if (!detail_.empty())
@@ -155,7 +159,7 @@ task<error_code> call::open(bool stream)
             break;
         // The server may have closed an idle connection just as the request went out: nobody saw it.
         bool const stale = ec == errc::connection_lost && exchange_->on_used_connection() &&
-            std::chrono::steady_clock::now() - exchange_->sent_at() < stale_connection_window;
+                           std::chrono::steady_clock::now() - exchange_->sent_at() < stale_connection_window;
         exchange_.reset();
         if (!stale || replaced == max_replacements)
         {
@@ -266,9 +270,9 @@ void call::report(error_code ec, chat_response const* partial)
 
 chat_call::chat_call(
     std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_response> handler)
-    : call(std::move(client), std::move(request), diag), handler_(std::move(handler), client_->executor)
-{
-}
+    : call(std::move(client), std::move(request), diag),
+      handler_(std::move(handler), client_->executor)
+{}
 
 void chat_call::launch(
     std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_response> handler)
@@ -318,9 +322,9 @@ task<error_code> chat_call::attempt_once()
 void chat_call::on_finished(std::exception_ptr error)
 {
     if (error)
-        ec_ = make_error_code(boost::system::errc::not_enough_memory);  // Nothing else throws below
+        ec_ = make_error_code(boost::system::errc::not_enough_memory); // Nothing else throws below
     report(ec_, nullptr);
     handler_(*this, ec_, ec_ ? chat_response() : std::move(response_));
 }
 
-}  // namespace serin
+} // namespace serin

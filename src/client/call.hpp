@@ -52,7 +52,7 @@ protected:
     diagnostics* diag_;
     std::optional<exchange> exchange_;
     call_phase phase_ = call_phase::none;
-    std::string detail_;  // What is known of a failure that no server described.
+    std::string detail_; // What is known of a failure that no server described.
 
 private:
     task<error_code> refuse();
@@ -62,7 +62,7 @@ private:
 
     std::string model_;
     chat_request request_;
-    std::string tail_;     // The request without its model, serialised once.
+    std::string tail_; // The request without its model, serialised once.
     std::string request_bytes_;
     std::size_t head_size_ = 0;
     std::shared_ptr<secret const> key_;
@@ -80,10 +80,11 @@ private:
 class chat_call final : public call
 {
 public:
-    chat_call(std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_response> handler);
+    chat_call(std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag,
+        any_handler<chat_response> handler);
 
-    static void launch(
-        std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_response> handler);
+    static void launch(std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag,
+        any_handler<chat_response> handler);
 
 private:
     task<void> run();
@@ -95,6 +96,6 @@ private:
     error_code ec_;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

@@ -19,8 +19,8 @@ class call_fsm
 public:
     enum class action
     {
-        attempt,  // Ask upstream().
-        finish,   // Complete with the last attempt's outcome.
+        attempt, // Ask upstream().
+        finish,  // Complete with the last attempt's outcome.
     };
 
     // `weights` of the upstreams; not empty, and must live as long as this.
@@ -60,6 +60,6 @@ private:
     std::size_t upstream_ = 0;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

@@ -15,8 +15,7 @@ namespace serin {
 
 client::client(executor_type ex, client_params params)
     : impl_(std::make_shared<client_impl>(std::move(ex), std::move(params)))
-{
-}
+{}
 
 client::client(client&&) noexcept = default;
 
@@ -132,4 +131,4 @@ chat_response const& chat_stream::response() const noexcept
     return impl_->response();
 }
 
-}  // namespace serin
+} // namespace serin

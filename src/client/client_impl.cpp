@@ -36,7 +36,7 @@ bool is_token(std::string_view name) noexcept
 {
     return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-            std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+               std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
     });
 }
 
@@ -58,11 +58,14 @@ std::string make_head(upstream const& u, origin const& where, bool stream)
     return head;
 }
 
-}  // namespace
+} // namespace
 
 client_impl::client_impl(asio::any_io_executor ex, client_params p)
-    : executor(std::move(ex)), params(std::move(p)), group(std::make_shared<fiber_group>(executor)),
-      memory(std::make_shared<memory_budget>(params.limits.buffered)), random_(seed_from(params))
+    : executor(std::move(ex)),
+      params(std::move(p)),
+      group(std::make_shared<fiber_group>(executor)),
+      memory(std::make_shared<memory_budget>(params.limits.buffered)),
+      random_(seed_from(params))
 {
     if (params.upstreams.empty())
         refuse(errc::invalid_argument, "client_params::upstreams is empty");
@@ -164,4 +167,4 @@ void client_impl::scrub(std::string& text) const
         serin::scrub(text, *key);
 }
 
-}  // namespace serin
+} // namespace serin

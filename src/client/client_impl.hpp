@@ -67,6 +67,6 @@ private:
     std::vector<std::unique_ptr<json_reader>> readers_;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

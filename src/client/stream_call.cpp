@@ -25,7 +25,7 @@ bool is_json(std::string_view content_type) noexcept
     return header_names_equal(content_type.substr(0, 16), "application/json");
 }
 
-}  // namespace
+} // namespace
 
 // Waits until the user wants the next delta. The user's handle owns the fiber meanwhile, and a cancellation is only
 // noted: the user's thread may be inside try_next().
@@ -51,10 +51,11 @@ public:
 
 stream_call::stream_call(
     std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_stream> handler)
-    : call(std::move(client), std::move(request), diag), opened_handler_(std::move(handler), client_->executor),
-      events_(sse_limits{client_->params.limits.event, client_->params.limits.event}), sum_(client_->params.limits.body)
-{
-}
+    : call(std::move(client), std::move(request), diag),
+      opened_handler_(std::move(handler), client_->executor),
+      events_(sse_limits{client_->params.limits.event, client_->params.limits.event}),
+      sum_(client_->params.limits.body)
+{}
 
 void stream_call::launch(
     std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_stream> handler)
@@ -214,7 +215,8 @@ stream_call::progress stream_call::take_events()
         auto const event = events_.next();
         if (!event)
             return progress::need_more;
-        error_code const ec = event->complete ? sum_.put(event->type, event->data) : sum_.put_last(event->type, event->data);
+        error_code const ec =
+            event->complete ? sum_.put(event->type, event->data) : sum_.put_last(event->type, event->data);
         if (ec)
         {
             refused(ec, sum_.error());
@@ -265,7 +267,7 @@ task<void> stream_call::drain()
     }
     if (finished_at_ != steady_time::max() && !sum_.done() && interrupted())
     {
-        exchange_.reset();  // The grace was over: the server may hold the socket for ever
+        exchange_.reset(); // The grace was over: the server may hold the socket for ever
         co_return;
     }
     set_total_deadline(steady_time::max());
@@ -343,10 +345,9 @@ void stream_call::next(diagnostics* diag, any_handler<std::optional<chat_delta>>
     pending.connect_slot(weak_from_this());
     next_is_outstanding_ = true;
     // Through the executor even if a delta is there already: completing inline would recurse without bound.
-    asio::post(get_executor(),
-        [self = std::static_pointer_cast<stream_call>(shared_from_this()), diag, pending = std::move(pending)]() mutable {
-            self->begin_next(diag, std::move(pending));
-        });
+    asio::post(
+        get_executor(), [self = std::static_pointer_cast<stream_call>(shared_from_this()), diag,
+                            pending = std::move(pending)]() mutable { self->begin_next(diag, std::move(pending)); });
 }
 
 void stream_call::begin_next(diagnostics* diag, completion<std::optional<chat_delta>> handler)
@@ -439,6 +440,14 @@ void stream_call::on_finished(std::exception_ptr error)
     }
 }
 
+void stream_call::abandoned() noexcept
+{
+    destroy_coroutine();
+    // The handler may hold the coroutine that holds the stream that holds this.
+    auto const opened = std::exchange(opened_handler_, completion<chat_stream>());
+    auto const next = std::exchange(next_handler_, completion<std::optional<chat_delta>>());
+}
+
 std::optional<chat_delta> stream_call::try_next()
 {
     if (next_is_outstanding_ || !resting_)
@@ -459,4 +468,4 @@ void stream_call::abandon()
         interrupt(asio::error::operation_aborted);
 }
 
-}  // namespace serin
+} // namespace serin

@@ -24,7 +24,8 @@ namespace serin {
 class stream_call final : public call
 {
 public:
-    stream_call(std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_stream> handler);
+    stream_call(
+        std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_stream> handler);
 
     static void launch(
         std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_stream> handler);
@@ -46,9 +47,9 @@ private:
     // What the bytes received so far amount to.
     enum class progress
     {
-        delta,      // ready_ holds one.
-        need_more,  // Read first.
-        over,       // result_ says how the stream ended.
+        delta,     // ready_ holds one.
+        need_more, // Read first.
+        over,      // result_ says how the stream ended.
     };
 
     task<void> run();
@@ -61,6 +62,7 @@ private:
     progress over(error_code ec);
     void set_stream_deadline();
     void on_suspended() override;
+    void abandoned() noexcept override;
     void on_finished(std::exception_ptr error) override;
     void begin_next(diagnostics* diag, completion<std::optional<chat_delta>> handler);
     void deliver_end();
@@ -70,24 +72,24 @@ private:
 
     sse_parser events_;
     accumulator sum_;
-    std::optional<chat_response> whole_;  // The server answered with a whole completion instead of a stream.
+    std::optional<chat_response> whole_; // The server answered with a whole completion instead of a stream.
     std::deque<chat_delta> whole_deltas_;
     std::vector<tool_call_delta> whole_calls_;
 
     std::optional<chat_delta> ready_;
     error_code result_;
-    bool is_over_ = false;      // result_ is final.
-    bool is_open_ = false;      // The first token was there: the user has his stream.
+    bool is_over_ = false; // result_ is final.
+    bool is_open_ = false; // The first token was there: the user has his stream.
     bool has_token_ = false;
     bool resting_ = false;
     std::atomic<bool> next_is_outstanding_{false};
     steady_time last_byte_{};
     steady_time last_token_{};
-    steady_time finished_at_ = steady_time::max();  // Every choice has its finish reason since then.
+    steady_time finished_at_ = steady_time::max(); // Every choice has its finish reason since then.
     bool deliver_open_ = false;
     bool deliver_next_ = false;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

@@ -74,11 +74,11 @@ public:
     }
 
 private:
-    std::optional<any_handler<T>> handler_;  // any_completion_handler must not be assigned in Boost 1.81
+    std::optional<any_handler<T>> handler_; // any_completion_handler must not be assigned in Boost 1.81
     asio::cancellation_slot slot_;
     asio::any_completion_executor executor_;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

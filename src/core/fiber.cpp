@@ -14,8 +14,7 @@
 namespace serin {
 
 fiber::fiber(executor_type ex, std::shared_ptr<fiber_group> group) : executor_(std::move(ex)), group_(std::move(group))
-{
-}
+{}
 
 fiber::~fiber()
 {
@@ -104,7 +103,7 @@ void fiber::run()
         {
             fiber& f;
             ~leaver() { f.group_->leave(f); }
-        } const leave_after_handler{*this};  // A handler that starts the next call keeps the tick armed
+        } const leave_after_handler{*this}; // A handler that starts the next call keeps the tick armed
         on_finished(error);
         return;
     }
@@ -190,12 +189,12 @@ void fiber_group::arm(steady_time at)
 
 void fiber_group::on_tick()
 {
-    constexpr auto pause = std::chrono::milliseconds(5);  // Bounds the cost of scanning when deadlines lie close
+    constexpr auto pause = std::chrono::milliseconds(5); // Bounds the cost of scanning when deadlines lie close
 
     std::lock_guard const lock(mutex_);
     auto const now = std::chrono::steady_clock::now();
     if (now < armed_for_.load() && armed_for_.load() != steady_time::max())
-        return;  // An old wait: another one is armed
+        return; // An old wait: another one is armed
 
     // From here on a fiber that sets a deadline waits for the mutex, so that none is missed.
     armed_for_.store(steady_time::max());
@@ -226,4 +225,4 @@ void fiber_group::interrupt_all(error_code why, bool also_outliving)
             f->interrupt(why);
 }
 
-}  // namespace serin
+} // namespace serin

@@ -76,6 +76,10 @@ public:
     // Ends the wait.
     void resume();
 
+    // Nothing will resume the fiber: its context is being destroyed. Destroys the coroutine where it waits, and
+    // overrides destroy the user's handler, which may own what owns the fiber.
+    virtual void abandoned() noexcept { destroy_coroutine(); }
+
     // Whether the fiber waits for `what`.
     bool waits_for(suspension const& what) const noexcept { return waiting_ == &what; }
 
@@ -85,10 +89,14 @@ protected:
     // The coroutine has ended, by an exception if there is one, and its frame is gone. May destroy *this.
     virtual void on_finished(std::exception_ptr error) = 0;
 
+    // Destroys the coroutine where it waits. To be called first in the destructor of a class whose members it uses.
+    void destroy_coroutine() noexcept { root_.reset(); }
+
     // From now on fiber_group::interrupt_all(why, false) passes this fiber over.
     void outlive_group_owner() noexcept { outlives_owner_ = true; }
 
-    // The coroutine has begun to wait. The place to call users' handlers: they may throw, and destroy the fiber's owner.
+    // The coroutine has begun to wait. The place to call users' handlers: they may throw, and destroy the fiber's
+    // owner.
     virtual void on_suspended() {}
 
 private:
@@ -135,22 +143,48 @@ public:
     void cancel() noexcept override { fiber_.resume(); }
 };
 
+// The fiber in the handler of an operation that will resume it. A handler that is destroyed and not called means the
+// end of the context.
+class fiber_ref
+{
+public:
+    explicit fiber_ref(fiber& f) : fiber_(f.shared_from_this()), executor_(&f.get_executor()) {}
+    fiber_ref(fiber_ref&&) noexcept = default;
+    fiber_ref& operator=(fiber_ref&&) = delete;
+
+    ~fiber_ref()
+    {
+        if (fiber_)
+            fiber_->abandoned();
+    }
+
+    fiber::executor_type const& get_executor() const noexcept { return *executor_; }
+
+    // The handler is being called.
+    std::shared_ptr<fiber> take() noexcept { return std::move(fiber_); }
+
+private:
+    std::shared_ptr<fiber> fiber_;
+    fiber::executor_type const* executor_;
+};
+
 // Handler of an Asio operation that a fiber waits for.
 struct resume_handler
 {
-    std::shared_ptr<fiber> owner;
+    fiber_ref owner;
     error_code* result;
 
     using executor_type = fiber::executor_type;
-    executor_type const& get_executor() const noexcept { return owner->get_executor(); }
+    executor_type const& get_executor() const noexcept { return owner.get_executor(); }
 
     void operator()(error_code ec)
     {
+        auto const f = owner.take();
         *result = ec;
-        owner->resume();
+        f->resume();
     }
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

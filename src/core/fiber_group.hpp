@@ -48,6 +48,6 @@ private:
     std::atomic<steady_time> armed_for_{steady_time::max()};
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

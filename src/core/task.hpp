@@ -130,6 +130,6 @@ inline task<void> task_promise<void>::get_return_object() noexcept
     return task<void>(std::coroutine_handle<task_promise<void>>::from_promise(*this));
 }
 
-}  // namespace serin
+} // namespace serin
 
 #endif

@@ -67,17 +67,18 @@ struct connect_race
 
 struct race_handler
 {
-    std::shared_ptr<fiber> owner;
+    fiber_ref owner;
     std::shared_ptr<connect_race> race;
     std::size_t index;
 
     static constexpr std::size_t is_stagger = static_cast<std::size_t>(-1);
 
     using executor_type = fiber::executor_type;
-    executor_type const& get_executor() const noexcept { return owner->get_executor(); }
+    executor_type const& get_executor() const noexcept { return owner.get_executor(); }
 
     void operator()(error_code ec)
     {
+        auto const f = owner.take();
         if (race->over)
             return;
         if (index == is_stagger)
@@ -94,7 +95,7 @@ struct race_handler
             else if (!std::exchange(race->won, true))
                 race->winner = index;
         }
-        owner->resume();
+        f->resume();
     }
 };
 
@@ -128,14 +129,14 @@ task<error_code> connect_first(
                     continue;
                 }
                 set_socket_options(*socket);
-                socket->async_connect(address, race_handler{f.shared_from_this(), race, next});
+                socket->async_connect(address, race_handler{fiber_ref(f), race, next});
                 race->sockets.push_back(std::move(socket));
                 ++race->running;
                 ++next;
                 if (next < candidates.size())
                 {
                     race->stagger.expires_after(attempt_delay);
-                    race->stagger.async_wait(race_handler{f.shared_from_this(), race, race_handler::is_stagger});
+                    race->stagger.async_wait(race_handler{fiber_ref(f), race, race_handler::is_stagger});
                 }
             }
             if (race->running == 0 && next >= candidates.size())

@@ -221,17 +221,18 @@ void connection::shrink()
 
 struct io_wait::ready_handler
 {
-    std::shared_ptr<fiber> owner;
+    fiber_ref owner;
     io_wait* wait;
 
     using executor_type = fiber::executor_type;
-    executor_type const& get_executor() const noexcept { return owner->get_executor(); }
+    executor_type const& get_executor() const noexcept { return owner.get_executor(); }
 
     void operator()(error_code ec)
     {
+        auto const f = owner.take();
         wait->ec_ = ec;
-        if (ec || owner->interrupted() || wait->attempt())
-            owner->resume();
+        if (ec || f->interrupted() || wait->attempt())
+            f->resume();
         else
             wait->arm();
     }
@@ -259,7 +260,7 @@ void io_wait::await_suspend(std::coroutine_handle<> h)
 void io_wait::arm()
 {
     auto const what = wanted_ == io_result::wait::readable ? asio::socket_base::wait_read : asio::socket_base::wait_write;
-    connection_.socket().async_wait(what, ready_handler{fiber_.shared_from_this(), this});
+    connection_.socket().async_wait(what, ready_handler{fiber_ref(fiber_), this});
 }
 
 void io_wait::cancel() noexcept
@@ -272,14 +273,18 @@ void io_wait::cancel() noexcept
 
 struct send_wait::ready_handler
 {
-    std::shared_ptr<fiber> owner;
+    fiber_ref owner;
     send_wait* wait;
     io_result::wait what;
 
     using executor_type = fiber::executor_type;
-    executor_type const& get_executor() const noexcept { return owner->get_executor(); }
+    executor_type const& get_executor() const noexcept { return owner.get_executor(); }
 
-    void operator()(error_code ec) { wait->on_ready(what, ec); }
+    void operator()(error_code ec)
+    {
+        auto const f = owner.take();
+        wait->on_ready(what, ec);
+    }
 };
 
 bool send_wait::attempt()
@@ -314,7 +319,7 @@ void send_wait::arm(io_result::wait what)
 {
     ++pending_;
     auto const socket_wait = what == io_result::wait::readable ? asio::socket_base::wait_read : asio::socket_base::wait_write;
-    connection_.socket().async_wait(socket_wait, ready_handler{fiber_.shared_from_this(), this, what});
+    connection_.socket().async_wait(socket_wait, ready_handler{fiber_ref(fiber_), this, what});
 }
 
 void send_wait::on_ready(io_result::wait what, error_code ec)

@@ -29,7 +29,7 @@ public:
     void await_suspend(std::coroutine_handle<> h)
     {
         fiber_.suspend(h, *this);
-        timer_.async_wait(resume_handler{fiber_.shared_from_this(), &ec_});
+        timer_.async_wait(resume_handler{fiber_ref(fiber_), &ec_});
     }
 
     // Whether the time is over; otherwise somebody has ended the wait.
@@ -118,6 +118,8 @@ public:
         : fiber(std::move(ex), std::move(g)), pool_(std::move(p)), host_(h), id_(id)
     {
     }
+
+    ~connector() override { destroy_coroutine(); }
 
     task<void> run() { made_ = co_await connect(*this, host_.where, failure_); }
 

@@ -7,29 +7,90 @@
 #include <boost/beast/http/error.hpp>
 
 #include <algorithm>
+#include <limits>
 
 namespace serin {
 namespace {
 
 namespace http = boost::beast::http;
 
-bool has_bare_lf(std::string_view bytes) noexcept
+bool is_token_char(char c) noexcept
 {
-    for (auto at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', at + 1))
-        if (at == 0 || bytes[at - 1] != '\r')
-            return true;
-    return false;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+        (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
 }
 
-// Whether bytes that Beast waits to complete can become the first line of a chunk.
-bool can_start_chunk(std::string_view line) noexcept
+bool is_hex_digit(char c) noexcept
 {
-    if (line.substr(0, 2) == "\r\n")
-        line.remove_prefix(2);  // The end of the chunk before
-    if (line.empty() || line == "\r")
-        return true;
-    char const c = line.front();
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+// Whether bytes without a CRLF can become a line: no line end of another kind, no control character but a tab.
+bool can_become_line(std::string_view part) noexcept
+{
+    if (!part.empty() && part.back() == '\r')
+        part.remove_suffix(1);
+    return std::none_of(part.begin(), part.end(), [](char c) {
+        auto const byte = static_cast<unsigned char>(c);
+        return (byte < 0x20 && c != '\t') || byte == 0x7f;
+    });
+}
+
+bool can_become_status_line(std::string_view part) noexcept
+{
+    // 9: a digit
+    constexpr std::string_view pattern = "HTTP/1.9 999";
+    for (std::size_t i = 0; i < std::min(part.size(), pattern.size()); ++i)
+        if (pattern[i] == '9' ? part[i] < '0' || part[i] > '9' : part[i] != pattern[i])
+            return false;
+    return can_become_line(part);
+}
+
+bool can_become_field(std::string_view part) noexcept
+{
+    if (part.empty() || part == "\r")
+        return true;  // The empty line
+    auto const name_end = std::find_if_not(part.begin(), part.end(), is_token_char);
+    bool const folded = part.front() == ' ' || part.front() == '\t';
+    return can_become_line(part) && (folded || name_end == part.end() || (*name_end == ':' && name_end != part.begin()));
+}
+
+// Whether bytes that Beast waits to complete can become the first line of a chunk, or the last chunk and a trailer.
+bool can_become_chunk_header(std::string_view bytes, bool after_chunk) noexcept
+{
+    if (after_chunk)
+    {
+        constexpr std::string_view end_of_chunk = "\r\n";
+        if (bytes.substr(0, 2) != end_of_chunk.substr(0, bytes.size()))
+            return false;
+        bytes.remove_prefix(std::min<std::size_t>(bytes.size(), 2));
+    }
+    auto const after_size = std::find_if_not(bytes.begin(), bytes.end(), is_hex_digit);
+    if (after_size == bytes.end())
+        return true;
+    constexpr std::string_view may_follow = "\r; \t";
+    if (after_size == bytes.begin() || may_follow.find(*after_size) == std::string_view::npos)
+        return false;
+    for (bool first = true;; first = false)
+    {
+        auto const end = bytes.find("\r\n");
+        auto const line = bytes.substr(0, end);
+        if (first ? !can_become_line(line) : !can_become_field(line))
+            return false;
+        if (end == std::string_view::npos)
+            return true;
+        bytes.remove_prefix(end + 2);
+    }
+}
+
+// How much of a head to give to Beast. If it saw a part of a line it would look at nothing more until the head is
+// complete: so whole lines only, each with the byte after it, which tells whether it is continued.
+std::size_t whole_lines(std::string_view head, bool after_status_line) noexcept
+{
+    if (head.find("\r\n\r\n") != std::string_view::npos || (after_status_line && head.substr(0, 2) == "\r\n"))
+        return head.size();
+    auto const end = head.size() < 3 ? std::string_view::npos : head.rfind("\r\n", head.size() - 3);
+    return end == std::string_view::npos ? 0 : end + 3;
 }
 
 }  // namespace
@@ -71,7 +132,7 @@ response_parser::response_parser(std::size_t head_limit, field_block& fields) : 
     fields_.clear();
     eager(false);  // One step a call: the caller takes the body piece by piece
     base::body_limit(boost::none);
-    header_limit(static_cast<std::uint32_t>(head_limit));
+    header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(head_limit, std::numeric_limits<std::uint32_t>::max())));
 }
 
 response_parser::step response_parser::fail(error_code& ec, errc why) const noexcept
@@ -100,20 +161,29 @@ response_parser::step response_parser::advance(std::string_view bytes, std::size
 
         piece_ = {};
         bool const in_head = !is_header_done();
-        beast_error bec;
-        std::size_t const n = put(asio::buffer(rest.data(), rest.size()), bec);
-        used += n;
+        std::size_t size = rest.size();
         if (in_head)
+            size = whole_lines(rest, status_ != 0);
+        else if (!in_head && chunked() && !after_chunk_ && size == 4 && rest.front() == '0')
+            size = 0;  // Beast asserts that it never sees four bytes of an empty body: "0\r\n\r"
+        beast_error bec = http::error::need_more;
+        if (size != 0)
         {
-            head_size_ += n;
-            if (head_size_ > head_limit_)
-                return fail(ec, errc::response_too_large);
+            std::size_t const n = put(asio::buffer(rest.data(), size), bec);
+            used += n;
+            if (in_head)
+                head_size_ += n;
         }
+        if (head_size_ > head_limit_)
+            return fail(ec, errc::response_too_large);
         if (bec == http::error::need_more)
         {
-            // The unused bytes are part of a head, of a chunk's first line or of a trailer: lines that end in CRLF.
             std::string_view const line = bytes.substr(used);
-            if (has_bare_lf(line) || (!in_head && !can_start_chunk(line)))
+            std::string_view const head_line = line.substr(0, line.rfind("\r\n"));
+            bool const good = !in_head ? can_become_chunk_header(line, after_chunk_)
+                : status_ == 0         ? can_become_status_line(head_line)
+                                       : can_become_field(head_line);
+            if (!good)
                 return fail(ec, errc::malformed_response);
             if (line.size() >= head_limit_ || head_size_ + (in_head ? line.size() : 0) > head_limit_)
                 return fail(ec, errc::response_too_large);
@@ -130,8 +200,10 @@ response_parser::step response_parser::advance(std::string_view bytes, std::size
 
 error_code response_parser::finish()
 {
-    if (!got_some())
+    if (!got_anything_)
         return errc::connection_lost;
+    if (!got_some())
+        return errc::malformed_response;
     beast_error bec;
     put_eof(bec);
     return bec ? make_error_code(errc::malformed_response) : error_code();
@@ -146,9 +218,10 @@ std::optional<std::uint64_t> response_parser::announced_length() const
 
 void response_parser::on_request_impl(http::verb, view, view, int, beast_error&) {}
 
-void response_parser::on_response_impl(int code, view, int, beast_error& ec)
+void response_parser::on_response_impl(int code, view, int version, beast_error& ec)
 {
     status_ = code;
+    is_http_1_0_ = version == 10;
     ec = code < 100 ? beast_error(http::error::bad_status) : beast_error();
 }
 
@@ -201,6 +274,7 @@ void response_parser::on_chunk_header_impl(std::uint64_t, view, beast_error& ec)
 
 std::size_t response_parser::on_chunk_body_impl(std::uint64_t, view body, beast_error& ec)
 {
+    after_chunk_ = true;
     return on_body_impl(body, ec);
 }
 

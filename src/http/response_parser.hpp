@@ -43,8 +43,8 @@ private:
 };
 
 // Parses one HTTP/1 response, step by step, out of bytes that the caller holds. What RFC 9112 calls an error is
-// one as soon as its bytes are there. On top of Beast's parser, which waits for more bytes after a bare LF, takes
-// heads of any length in small pieces, and lets unknown transfer codings pass.
+// one as soon as its bytes are there. On top of Beast's parser, which looks at nothing more until the head is complete
+// once it saw a part of a line, takes heads of any length in small pieces, and lets unknown transfer codings pass.
 class response_parser : private boost::beast::http::basic_parser<false>
 {
 public:
@@ -75,7 +75,9 @@ public:
     bool has_head() const noexcept { return is_header_done(); }
     bool complete() const noexcept { return is_done(); }
     int status() const noexcept { return status_; }
-    bool keeps_alive() const { return is_header_done() && keep_alive(); }
+
+    // Whether another response may follow. Not after a chunked one in HTTP/1.0, whose framing nobody can trust.
+    bool keeps_alive() const { return is_header_done() && keep_alive() && !(is_http_1_0_ && chunked()); }
 
     // The announced length of the body, if one was announced.
     std::optional<std::uint64_t> announced_length() const;
@@ -107,6 +109,8 @@ private:
     int status_ = 0;
     bool got_anything_ = false;
     bool head_reported_ = false;
+    bool is_http_1_0_ = false;
+    bool after_chunk_ = false;  // A chunk's data has begun: the line end after it belongs to the next chunk's header.
 };
 
 }  // namespace serin

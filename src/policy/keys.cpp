@@ -34,7 +34,9 @@ public:
         bool const read = this->read(text, problem);
         auto fresh = std::make_shared<secret const>(std::move(text));
         if (read && fresh->check())
-            problem = where() + (fresh->empty() ? " is empty" : " holds characters that cannot stand in a header, such as a line end");
+            problem =
+                where() +
+                (fresh->empty() ? " is empty" : " holds characters that cannot stand in a header, such as a line end");
         std::lock_guard const lock(mutex_);
         if (problem.empty())
         {
@@ -130,7 +132,8 @@ public:
     {
         if (!key_->check())
             return key_;
-        why = key_->empty() ? "the key is empty" : "the key holds characters that cannot stand in a header, such as a line end";
+        why = key_->empty() ? "the key is empty"
+                            : "the key holds characters that cannot stand in a header, such as a line end";
         return nullptr;
     }
 
@@ -187,12 +190,12 @@ template <class Source>
 std::shared_ptr<key_source> make_loaded(std::string from)
 {
     auto source = std::make_shared<Source>(std::move(from));
-    std::string ignored;  // current() tells it to whoever needs the key
+    std::string ignored; // current() tells it to whoever needs the key
     source->reload(ignored);
     return source;
 }
 
-}  // namespace
+} // namespace
 
 std::shared_ptr<key_source> fixed_key(secret key)
 {
@@ -214,4 +217,4 @@ std::shared_ptr<key_source> rotating_keys(std::vector<std::shared_ptr<key_source
     return std::make_shared<rotating_source>(std::move(sources));
 }
 
-}  // namespace serin
+} // namespace serin

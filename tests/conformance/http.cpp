@@ -32,7 +32,7 @@ std::string inflate(std::string const& zlib)
     std::string out;
     std::string block(1 << 20, '\0');
     z::z_params params;
-    params.next_in = zlib.data() + 2;  // Past the zlib header: Beast inflates the bare format
+    params.next_in = zlib.data() + 2; // Past the zlib header: Beast inflates the bare format
     params.avail_in = zlib.size() - 2;
     for (;;)
     {
@@ -73,7 +73,7 @@ outcome play(std::string const& bytes, bool close_after)
     return chat_once(patient_params(server.base_url()), ask());
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("every framing of a response is told apart")
 {

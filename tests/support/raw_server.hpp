@@ -35,12 +35,14 @@ public:
         bool read_request()
         {
             boost::system::error_code ec;
-            std::size_t const head = boost::asio::read_until(socket, boost::asio::dynamic_buffer(input), "\r\n\r\n", ec);
+            std::size_t const head =
+                boost::asio::read_until(socket, boost::asio::dynamic_buffer(input), "\r\n\r\n", ec);
             if (ec)
                 return false;
             request.assign(input, 0, head);
             auto const at = request.find("Content-Length: ");
-            std::size_t const length = at == std::string::npos ? 0 : std::strtoul(request.c_str() + at + 16, nullptr, 10);
+            std::size_t const length =
+                at == std::string::npos ? 0 : std::strtoul(request.c_str() + at + 16, nullptr, 10);
             while (input.size() < head + length)
             {
                 char bytes[4096];
@@ -78,19 +80,20 @@ public:
         }
 
         tcp::socket socket;
-        std::string request;  // Head of the last request.
-        std::string body;     // Its body.
-        int number = 0;       // Which connection, from 0.
+        std::string request; // Head of the last request.
+        std::string body;    // Its body.
+        int number = 0;      // Which connection, from 0.
 
     private:
         std::string input;
     };
 
     explicit raw_server(std::function<void(peer&)> serve)
-        : serve_(std::move(serve)), acceptor_(context_, tcp::endpoint(boost::asio::ip::make_address("127.0.0.1"), 0)),
-          port_(acceptor_.local_endpoint().port()), thread_([this] { run(); })
-    {
-    }
+        : serve_(std::move(serve)),
+          acceptor_(context_, tcp::endpoint(boost::asio::ip::make_address("127.0.0.1"), 0)),
+          port_(acceptor_.local_endpoint().port()),
+          thread_([this] { run(); })
+    {}
 
     raw_server(raw_server const&) = delete;
     raw_server& operator=(raw_server const&) = delete;

@@ -34,7 +34,7 @@ inline void run(boost::asio::io_context& context, boost::asio::awaitable<void> b
     if (error)
         std::rethrow_exception(error);
     REQUIRE(ended);
-    REQUIRE(context.stopped());  // Nothing was left behind
+    REQUIRE(context.stopped()); // Nothing was left behind
 }
 
 inline serin::client_params params_for(std::string base_url)
@@ -87,7 +87,8 @@ inline outcome stream_once(serin::client_params params, serin::chat_request requ
     boost::asio::io_context context;
     serin::client client(context.get_executor(), std::move(params));
     auto body = [](serin::client& c, serin::chat_request r, outcome& out) -> boost::asio::awaitable<void> {
-        auto opened = co_await c.async_stream(std::move(r), out.diag, boost::asio::as_tuple(boost::asio::use_awaitable));
+        auto opened =
+            co_await c.async_stream(std::move(r), out.diag, boost::asio::as_tuple(boost::asio::use_awaitable));
         out.ec = std::get<0>(opened);
         if (out.ec)
         {

@@ -102,6 +102,6 @@ struct limit_params
     std::size_t buffered = 512 * 1024 * 1024;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

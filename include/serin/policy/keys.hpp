@@ -24,7 +24,8 @@ public:
     /// `why` then says what is missing, without any part of a key.
     virtual std::shared_ptr<secret const> current(std::string& why) = 0;
 
-    /// Reads the keys again from where they come from. On failure the last good keys stay, and `why` says what is wrong.
+    /// Reads the keys again from where they come from. On failure the last good keys stay, and `why` says what is
+    /// wrong.
     virtual error_code reload(std::string& why) = 0;
 
     /// Appends every key that may be in use now, so that server text can be scrubbed of them.
@@ -44,6 +45,6 @@ std::shared_ptr<key_source> file_key(std::string path);
 /// Several sources, used in turn; one that has no key is passed over.
 std::shared_ptr<key_source> rotating_keys(std::vector<std::shared_ptr<key_source>> sources);
 
-}  // namespace serin
+} // namespace serin
 
 #endif

@@ -22,6 +22,6 @@ struct retry_params
 /// compared with `now`. Nothing if there is no such field, or if what it says is negative, past or unreadable.
 std::optional<std::chrono::milliseconds> retry_after(headers const& fields, std::chrono::system_clock::time_point now);
 
-}  // namespace serin
+} // namespace serin
 
 #endif

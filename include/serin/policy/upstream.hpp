@@ -20,7 +20,8 @@ struct upstream
     /// What it is called in answers, diagnostics and metrics. Unique within a client.
     std::string name = "default";
 
-    /// Where it is; paths such as `/chat/completions` are appended. `https`, or `http` without a key or to this machine.
+    /// Where it is; paths such as `/chat/completions` are appended. `https`, or `http` without a key or to this
+    /// machine.
     std::string base_url = "https://api.openai.com/v1";
 
     /// Where its keys come from. Null: requests carry no key.
@@ -42,6 +43,6 @@ struct upstream
     bool allow_insecure_key = false;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

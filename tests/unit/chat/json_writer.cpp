@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include "../../../src/chat/json_writer.hpp"
+
+#include "catch.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <limits>
+#include <random>
+#include <string>
+
+namespace {
+
+std::string written(std::string_view text)
+{
+    std::string out;
+    serin::json_writer writer(out, 0);
+    writer.string(text);
+    writer.finish();
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("json writer: what would end a string is escaped")
+{
+    CHECK(written("") == "\"\"");
+    CHECK(written("a\"b\\c\n\r\t\b\f") == R"("a\"b\\c\n\r\t\b\f")");
+    CHECK(written(std::string("\0\x1f\x7f", 3)) == "\"\\u0000\\u001f\x7f\"");
+    CHECK(written("</script>") == "\"</script>\"");
+}
+
+TEST_CASE("json writer: an escape is right at every place in every length")
+{
+    for (std::size_t size = 1; size < 70; ++size)
+        for (std::size_t at = 0; at < size; ++at)
+        {
+            std::string text(size, 'a');
+            text[at] = at % 3 == 0 ? '"' : at % 3 == 1 ? '\x02' : '\n';
+            CHECK(nlohmann::json::parse(written(text)).get<std::string>() == text);
+        }
+}
+
+TEST_CASE("json writer: random texts read back the same")
+{
+    std::mt19937 random(11);
+    for (int round = 0; round < 3000; ++round)
+    {
+        std::string text(random() % 2500, ' ');
+        for (char& c : text)
+            c = static_cast<char>(random() % (round % 2 ? 128 : 40));
+        std::string out = "before";
+        serin::json_writer writer(out, random() % 100);
+        writer.string(text);
+        writer.raw(',');
+        writer.finish();
+        REQUIRE(out.substr(0, 6) == "before");
+        REQUIRE(out.back() == ',');
+        out.pop_back();
+        REQUIRE(nlohmann::json::parse(out.substr(6)).get<std::string>() == text);
+    }
+}
+
+TEST_CASE("json writer: valid UTF-8 passes, invalid bytes become U+FFFD")
+{
+    std::string const text = "gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80";
+    CHECK(written(text) == "\"" + text + "\"");
+    CHECK(written("a\xff\"b") == "\"a\xef\xbf\xbd\\\"b\"");
+    CHECK(written("\xed\xa0\x80") == "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+    // A quote that a broken sequence would swallow in a careless reader.
+    CHECK(written("\xe2\"") == "\"\xef\xbf\xbd\\\"\"");
+}
+
+TEST_CASE("json writer: numbers are written in their shortest form")
+{
+    std::string out;
+    serin::json_writer writer(out, 0);
+    writer.number(0.1);
+    writer.raw(' ');
+    writer.number(2.0);
+    writer.raw(' ');
+    writer.number(std::numeric_limits<std::int64_t>::min());
+    writer.raw(' ');
+    writer.number(1e300);
+    writer.raw(' ');
+    writer.boolean(true);
+    writer.finish();
+    CHECK(out == "0.1 2 -9223372036854775808 1e+300 true");
+}
+
+TEST_CASE("json writer: large pieces go through as they are")
+{
+    std::string const large(5000, 'x');
+    std::string out;
+    serin::json_writer writer(out, 0);
+    writer.raw('[');
+    writer.raw(large);
+    writer.raw(']');
+    writer.finish();
+    CHECK(out == "[" + large + "]");
+}

@@ -1,0 +1,353 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <serin/config.hpp>
+
+#include "catch.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+using serin::client_params;
+using serin::errc;
+using serin::error_code;
+using serin::load_config;
+using serin::load_config_file;
+
+namespace {
+
+// A folder that is gone at the end of the test, with variables that are set during it.
+class config_fixture
+{
+public:
+    std::filesystem::path folder;
+    client_params params;
+    std::string why;
+
+    config_fixture()
+    {
+        static int count = 0;
+        folder = std::filesystem::temp_directory_path() /
+                 ("serin-config-" + std::to_string(::getpid()) + "-" + std::to_string(++count));
+        std::filesystem::create_directories(folder);
+        ::setenv("SERIN_TEST_CONFIG_A", "sk-config-a", 1);
+        ::setenv("SERIN_TEST_CONFIG_B", "sk-config-b", 1);
+        ::unsetenv("SERIN_TEST_CONFIG_NONE");
+        ::setenv("SERIN_TEST_CONFIG_BAD", "sk-bad\nkey", 1);
+    }
+    ~config_fixture() { std::filesystem::remove_all(folder); }
+
+    void write(std::string const& name, std::string_view text) const
+    {
+        std::ofstream(folder / name, std::ios::binary) << text;
+    }
+
+    error_code load(std::string_view text)
+    {
+        why.clear();
+        return load_config(text, folder.string(), params, why);
+    }
+
+    // A configuration of one upstream with these further members.
+    static std::string one(std::string const& members)
+    {
+        return R"({"upstreams": [{"base_url": "https://a.example/v1")" + (members.empty() ? "" : ", " + members) +
+               "}]}";
+    }
+
+    // One with these further members beside the upstreams.
+    static std::string with(std::string const& members)
+    {
+        return R"({"upstreams": [{"base_url": "https://a.example/v1"}], )" + members + "}";
+    }
+
+    std::string key_of(std::size_t upstream)
+    {
+        auto const key = params.upstreams.at(upstream).keys->current(why);
+        return key ? std::string(key->reveal()) : "";
+    }
+
+    // That it is refused, with this cause and this message.
+    void refuse(std::string const& text, std::string const& message, errc cause = errc::invalid_argument)
+    {
+        CAPTURE(text);
+        params = client_params();
+        params.seed = 7;
+        error_code const ec = load(text);
+        CHECK(ec == cause);
+        CHECK(why == message);
+        // A refused configuration changes nothing.
+        CHECK(params.upstreams.empty());
+        CHECK(params.retry.max_attempts == client_params().retry.max_attempts);
+        CHECK(params.timeouts.total == client_params().timeouts.total);
+        CHECK(params.seed == 7);
+    }
+};
+
+constexpr char duration_text[] = "must be a duration such as \"1.5s\", in ms, s, m or h";
+
+} // namespace
+
+TEST_CASE_METHOD(config_fixture, "config: everything that it can say")
+{
+    write("canary.key", "sk-canary\n");
+    write("ca.pem", "x");
+    write("cert.pem", "x");
+    write("key.pem", "x");
+    auto const ec = load(R"({
+        "upstreams": [
+            {"name": "stable", "base_url": "https://api.example.com/v1", "model": "big",
+             "keys": {"env": ["SERIN_TEST_CONFIG_A", "SERIN_TEST_CONFIG_B"]}, "weight": 80,
+             "price": {"input": 0.42, "output": 1}, "headers": {"X-Team": "canaries"}},
+            {"name": "canary", "base_url": "https://api.example.com/v1", "keys": {"file": "canary.key"}, "weight": 20,
+             "tls": {"ca_file": "ca.pem", "certificate_file": "cert.pem", "private_key_file": "key.pem"}},
+            {"name": "local", "base_url": "http://localhost:8080/v1", "keys": {"env": "SERIN_TEST_CONFIG_A"}},
+            {"name": "lan", "base_url": "http://10.0.0.1/v1", "keys": {"env": "SERIN_TEST_CONFIG_A"},
+             "allow_insecure_key": true, "weight": 0}
+        ],
+        "retry": {"max_attempts": 3},
+        "timeouts": {"pool": "1s", "connect": "5s", "tls": "2.5s", "write": "300ms", "first_byte": "40s",
+                     "first_token": "15s", "idle": "2m", "token_idle": "0s", "total": "48h"},
+        "pool": {"max_per_host": 10, "max_idle_per_host": 0, "max_idle": 5, "trim_delay": "1s", "idle_timeout": "30s",
+                 "max_lifetime": "1h"},
+        "tls": {"ca_file": "ca.pem"}
+    })");
+    INFO(why);
+    REQUIRE_FALSE(ec);
+
+    REQUIRE(params.upstreams.size() == 4);
+    auto const& stable = params.upstreams[0];
+    CHECK(stable.name == "stable");
+    CHECK(stable.base_url == "https://api.example.com/v1");
+    CHECK(stable.model == "big");
+    CHECK(stable.weight == 80);
+    CHECK(stable.headers.find("x-team") == "canaries");
+    CHECK_FALSE(stable.tls);
+    CHECK(key_of(0) != key_of(0));
+
+    auto const& canary = params.upstreams[1];
+    CHECK(canary.model.empty());
+    CHECK(key_of(1) == "sk-canary");
+    REQUIRE(canary.tls);
+    CHECK(canary.tls->ca_file == (folder / "ca.pem").string());
+    CHECK(canary.tls->certificate_file == (folder / "cert.pem").string());
+    CHECK(canary.tls->private_key_file == (folder / "key.pem").string());
+
+    CHECK(params.upstreams[2].weight == 1);
+    CHECK(key_of(2) == "sk-config-a");
+    CHECK(params.upstreams[3].allow_insecure_key);
+    CHECK(params.upstreams[3].weight == 0);
+
+    CHECK(params.retry.max_attempts == 3);
+    CHECK(params.timeouts.pool == 1s);
+    CHECK(params.timeouts.connect == 5s);
+    CHECK(params.timeouts.tls == 2500ms);
+    CHECK(params.timeouts.write == 300ms);
+    CHECK(params.timeouts.first_byte == 40s);
+    CHECK(params.timeouts.first_byte_failover == 40s);
+    CHECK(params.timeouts.first_token == 15s);
+    CHECK(params.timeouts.idle == 2min);
+    CHECK(params.timeouts.token_idle == 0s);
+    CHECK(params.timeouts.total == 48h);
+    CHECK(params.pool.max_per_host == 10);
+    CHECK(params.pool.max_idle_per_host == 0);
+    CHECK(params.pool.max_idle == 5);
+    CHECK(params.pool.trim_delay == 1s);
+    CHECK(params.pool.idle_timeout == 30s);
+    CHECK(params.pool.max_lifetime == 1h);
+    CHECK(params.tls.ca_file == (folder / "ca.pem").string());
+}
+
+TEST_CASE_METHOD(config_fixture, "config: what it does not mention stays as it is")
+{
+    params.seed = 9;
+    params.timeouts.connect = 7s;
+    params.upstreams.resize(3);
+    REQUIRE_FALSE(load(with(R"("timeouts": {"total": "1s"})")));
+    CHECK(params.seed == 9);
+    CHECK(params.timeouts.connect == 7s);
+    CHECK(params.timeouts.total == 1s);
+    CHECK(params.timeouts.first_byte_failover == client_params().timeouts.first_byte_failover);
+    REQUIRE(params.upstreams.size() == 1);
+    CHECK(params.upstreams[0].name == "default");
+    CHECK_FALSE(params.upstreams[0].keys);
+}
+
+TEST_CASE_METHOD(config_fixture, "config: text that is not JSON is refused with the place")
+{
+    refuse("", "not JSON: line 1, column 1");
+    refuse("{\n  \"upstreams\": [,]\n}", "not JSON: line 2, column 17");
+    refuse("{} {}", "not JSON: line 1, column 4");
+    refuse("{\"upstreams\": 1e999}", "not JSON: a number is too large");
+    refuse("[]", "the configuration must be a JSON object");
+    refuse("{\"a\": \"\xff\"}", "not JSON: line 1, column 8");
+    refuse(R"({"retry": {"max_attempts": 1, "max_attempts": 2}})", "max_attempts: is given twice in the same object");
+
+    // What it quotes is no secret.
+    CHECK(load("{\"keys\": \"sk-secret") == errc::invalid_argument);
+    CHECK(why.find("sk-secret") == std::string::npos);
+
+    CHECK(load(std::string(1'000'000, '[')) == errc::invalid_argument);
+}
+
+TEST_CASE_METHOD(config_fixture, "config: at least one upstream, and one that is asked")
+{
+    std::string const missing = "upstreams: must be an array of at least one upstream";
+    refuse("{}", missing);
+    refuse(R"({"upstreams": []})", missing);
+    refuse(R"({"upstreams": {}})", missing);
+    refuse(R"({"upstreams": ["https://a.example"]})", "upstreams[0]: must be an object");
+    refuse(one(R"("weight": 0)"), "upstreams: every weight is 0: no upstream would be asked");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: unknown members are named")
+{
+    refuse(with(R"("upstraems": [])"), "upstraems: there is no such setting");
+    refuse(one(R"("colour": "red")"), "upstreams[0].colour: there is no such setting");
+    refuse(one(R"("tls": {"verify": false})"), "upstreams[0].tls.verify: there is no such setting");
+    refuse(one(R"("price": {"inptu": 1})"), "upstreams[0].price.inptu: there is no such setting");
+    refuse(one(R"("keys": {"env": "SERIN_TEST_CONFIG_A", "x": 1})"), "upstreams[0].keys.x: there is no such setting");
+    refuse(with(R"("retry": {"attempts": 5})"), "retry.attempts: there is no such setting");
+    refuse(with(R"("timeouts": {"connct": "5s"})"), "timeouts.connct: there is no such setting");
+    refuse(with(R"("pool": {"size": 5})"), "pool.size: there is no such setting");
+    refuse(with(R"("a\nb": 1)"), "a b: there is no such setting");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: what this version cannot do is refused rather than ignored")
+{
+    for (std::string const name : {"models", "rollout", "cache", "alerts"})
+        refuse(with("\"" + name + "\": {}"), name + ": is not supported by this version");
+    refuse(one(R"("priority": 0)"), "upstreams[0].priority: is not supported by this version");
+    refuse(one(R"("limits": {"requests_per_minute": 600})"), "upstreams[0].limits: is not supported by this version");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: values of the wrong type or range")
+{
+    std::string const first = R"({"upstreams": [{"name": "a"}, )";
+    for (std::string const bad : {"-1", "1.5", "\"80\"", "null", "true", "4294967296", "99999999999999999999999"})
+        refuse(
+            first + R"({"name": "b", "weight": )" + bad + "}]}", "upstreams[1].weight: must be a whole number from 0");
+    for (std::string const bad : {"0", "-1", "2.0", "\"5\"", "2147483648"})
+        refuse(with(R"("retry": {"max_attempts": )" + bad + "}"), "retry.max_attempts: must be a whole number from 1");
+    refuse(with(R"("pool": {"max_per_host": 0})"), "pool.max_per_host: must be a whole number from 1");
+    for (std::string const bad : {"5", "\"\"", "\"5\"", "\"s\"", "\"5 s\"", "\" 5s\"", "\"5s \"", "\"-5s\"", "\"+5s\"",
+             "\"5d\"", "\"5S\"", "\"1e3s\"", "\"nans\"", "\"infs\"", "\".5s\"", "\"99999999h\"", "null", "[\"5s\"]"})
+        refuse(with(R"("timeouts": {"connect": )" + bad + "}"), std::string("timeouts.connect: ") + duration_text);
+    refuse(with(R"("timeouts": {"total": "0s"})"), "timeouts.total: must not be zero");
+    refuse(with(R"("timeouts": [])"), "timeouts: must be an object");
+    refuse(with(R"("retry": 5)"), "retry: must be an object");
+    refuse(one(R"("model": 5)"), "upstreams[0].model: must be a string");
+    refuse(one(R"("model": "a\u0000b")"), "upstreams[0].model: must not hold control characters");
+    refuse(one(R"("allow_insecure_key": "yes")"), "upstreams[0].allow_insecure_key: must be true or false");
+    refuse(one(R"("price": {"input": -1})"), "upstreams[0].price.input: must be a number from 0");
+    refuse(one(R"("price": 1)"), "upstreams[0].price: must be an object");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: header fields that cannot be sent")
+{
+    refuse(one(R"("headers": {"X Team": "a"})"), "upstreams[0].headers.X Team: is not the name of a header field");
+    refuse(one(R"("headers": {"": "a"})"), "upstreams[0].headers.: is not the name of a header field");
+    refuse(one(R"("headers": {"X-Team": 1})"), "upstreams[0].headers.X-Team: must be a string");
+    refuse(one(R"("headers": {"X-Team": "a\r\nEvil: 1"})"),
+        "upstreams[0].headers.X-Team: must not hold control characters");
+    refuse(one(R"("headers": ["X-Team"])"), "upstreams[0].headers: must be an object");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: names of upstreams are given once")
+{
+    refuse(R"({"upstreams": [{"name": "a"}, {"name": "b"}, {"name": "a"}]})",
+        "upstreams[2].name: another upstream is called \"a\" too");
+    refuse(R"({"upstreams": [{}, {}]})", "upstreams[1].name: another upstream is called \"default\" too");
+    refuse(one(R"("name": "")"), "upstreams[0].name: must not be empty");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: a bad URL names the upstream")
+{
+    CHECK(load(R"({"upstreams": [{"name": "x", "base_url": "ftp://a.example"}]})") == errc::invalid_url);
+    CHECK_THAT(why, ContainsSubstring("upstreams[0].base_url: upstream \"x\": "));
+    CHECK(load(R"({"upstreams": [{"name": "x", "base_url": "https://u:sk-secret@a.example"}]})") == errc::invalid_url);
+    CHECK(why.find("sk-secret") == std::string::npos);
+}
+
+TEST_CASE_METHOD(config_fixture, "config: a key does not go over plain http to another machine")
+{
+    std::string const url = R"({"upstreams": [{"name": "x", "base_url": "http://a.example/v1")";
+    refuse(url + R"(, "keys": {"env": "SERIN_TEST_CONFIG_A"}}]})",
+        "upstreams[0].base_url: upstream \"x\": refused to send a key over plain http to a.example",
+        errc::insecure_transport);
+    CHECK_FALSE(load(url + "}]}"));
+    CHECK_FALSE(load(url + R"(, "keys": {"env": "SERIN_TEST_CONFIG_A"}, "allow_insecure_key": true}]})"));
+}
+
+TEST_CASE_METHOD(config_fixture, "config: keys that are wrong name where they should come from, and are not shown")
+{
+    std::string const start = "upstreams[0].keys: upstream \"default\": environment variable ";
+    refuse(one(R"("keys": {"env": "SERIN_TEST_CONFIG_NONE"})"), start + "SERIN_TEST_CONFIG_NONE is not set",
+        errc::invalid_key);
+    CHECK(load(one(R"("keys": {"env": "SERIN_TEST_CONFIG_BAD"})")) == errc::invalid_key);
+    CHECK_THAT(why, ContainsSubstring(start + "SERIN_TEST_CONFIG_BAD"));
+    CHECK(why.find("sk-bad") == std::string::npos);
+
+    write("empty.key", " \n");
+    CHECK(load(one(R"("keys": {"file": "empty.key"})")) == errc::invalid_key);
+    CHECK_THAT(why, ContainsSubstring((folder / "empty.key").string() + " is empty"));
+    CHECK(load(one(R"("keys": {"file": "missing.key"})")) == errc::invalid_key);
+    CHECK_THAT(why, ContainsSubstring((folder / "missing.key").string() + " cannot be read"));
+
+    // One key of several is enough.
+    CHECK_FALSE(load(one(R"("keys": {"env": ["SERIN_TEST_CONFIG_NONE", "SERIN_TEST_CONFIG_A"]})")));
+    CHECK(key_of(0) == "sk-config-a");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: a key in the place of its source is refused and not shown")
+{
+    std::string const name = "must be the name of an environment variable";
+    refuse(one(R"("keys": "sk-secret")"), "upstreams[0].keys: must be an object");
+    refuse(one(R"("keys": {"env": "sk-secret"})"), "upstreams[0].keys.env: " + name);
+    refuse(one(R"("keys": {"env": ["SERIN_TEST_CONFIG_A", "1A"]})"), "upstreams[0].keys.env[1]: " + name);
+    refuse(one(R"("keys": {"env": 5})"), "upstreams[0].keys.env: " + name);
+    refuse(one(R"("keys": {"env": []})"), "upstreams[0].keys.env: must name at least one environment variable");
+    refuse(one(R"("keys": {})"), "upstreams[0].keys: must have either \"env\" or \"file\"");
+    refuse(one(R"("keys": {"env": "A", "file": "b"})"), "upstreams[0].keys: must have either \"env\" or \"file\"");
+    refuse(one(R"("keys": {"file": ""})"), "upstreams[0].keys.file: must not be empty");
+    refuse(one(R"("keys": {"file": 5})"), "upstreams[0].keys.file: must be a string");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: files of TLS must be readable, and come in pairs")
+{
+    write("cert.pem", "x");
+    refuse(one(R"("tls": {"ca_file": "none.pem"})"),
+        "upstreams[0].tls.ca_file: cannot read " + (folder / "none.pem").string());
+    refuse(with(R"("tls": {"certificate_file": "cert.pem"})"),
+        "tls.certificate_file: certificate_file and private_key_file need each other");
+    refuse(with(R"("tls": {"ca_file": ""})"), "tls.ca_file: must not be empty");
+    // Absolute paths stay as they are.
+    CHECK_FALSE(load_config(
+        with("\"tls\": {\"ca_file\": \"" + (folder / "cert.pem").string() + "\"}"), "/elsewhere", params, why));
+    CHECK(params.tls.ca_file == (folder / "cert.pem").string());
+}
+
+TEST_CASE_METHOD(config_fixture, "config: a file, its own folder, and its name in messages")
+{
+    auto const path = (folder / "serin.json").string();
+    CHECK(load_config_file(path, params, why) == errc::invalid_argument);
+    CHECK(why == path + ": cannot read the file");
+    CHECK(load_config_file(folder.string(), params, why) == errc::invalid_argument);
+    CHECK(why == folder.string() + ": cannot read the file");
+
+    write("serin.json", one(R"("weight": -1)"));
+    CHECK(load_config_file(path, params, why) == errc::invalid_argument);
+    CHECK(why == path + ": upstreams[0].weight: must be a whole number from 0");
+
+    write("a.key", "sk-file");
+    write("serin.json", one(R"("keys": {"file": "a.key"})"));
+    CHECK_FALSE(load_config_file(path, params, why));
+    CHECK(key_of(0) == "sk-file");
+}
