@@ -27,7 +27,6 @@ class SerinConan(ConanFile):
         self.requires("boost/[>=1.81 <2]", transitive_headers=True)
         self.requires("nlohmann_json/[>=3.11 <4]", transitive_headers=True)
         self.requires("openssl/[>=3 <4]")
-        self.requires("simdjson/[>=3 <4]")
 
     def validate(self):
         check_min_cppstd(self, 20)

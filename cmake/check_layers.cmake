@@ -31,7 +31,7 @@ set(server_users http mock gateway)
 set(whole_headers include/serin.hpp include/serin/src.hpp)
 
 # Not in a public header: each costs every user's file a second or more.
-set(heavy "^(boost/beast|boost/asio/ssl|boost/asio\\.hpp|boost/asio/steady_timer\\.hpp|boost/asio/[a-z_]+_timer\\.hpp|openssl/|simdjson|nlohmann/json\\.hpp)")
+set(heavy "^(boost/beast|boost/asio/ssl|boost/asio\\.hpp|boost/asio/steady_timer\\.hpp|boost/asio/[a-z_]+_timer\\.hpp|openssl/|nlohmann/json\\.hpp)")
 set(json_header include/serin/chat/json.hpp)
 
 # The layer of a path relative to the root; empty for a file outside all layers. Files directly in include/serin/, such

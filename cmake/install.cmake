@@ -24,7 +24,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/serinConfigVersion.cmake 
 install(FILES ${PROJECT_BINARY_DIR}/serinConfig.cmake ${PROJECT_BINARY_DIR}/serinConfigVersion.cmake
     DESTINATION ${package_dir})
 
-set(private_requires "libssl >= 3.0 simdjson")
+set(private_requires "libssl >= 3.0")
 set(private_libs "-lboost_url")
 if(BUILD_SHARED_LIBS)
     set(pkg_requires "nlohmann_json >= 3.11")
@@ -33,7 +33,7 @@ if(BUILD_SHARED_LIBS)
     set(pkg_libs_private "${private_libs}")
 else()
     # A static library needs its dependencies whether or not the user says --static.
-    set(pkg_requires "nlohmann_json >= 3.11 libssl >= 3.0 libcrypto >= 3.0 simdjson")
+    set(pkg_requires "nlohmann_json >= 3.11 libssl >= 3.0 libcrypto >= 3.0")
     set(pkg_requires_private "")
     set(pkg_libs "-L\${libdir} -lserin ${private_libs}")
     set(pkg_libs_private "")

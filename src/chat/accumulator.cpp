@@ -11,7 +11,7 @@
 namespace serin {
 namespace {
 
-constexpr std::size_t max_members = 128;
+constexpr std::size_t max_kept_members = 128;
 
 std::string_view trimmed_data(std::string_view data) noexcept
 {
@@ -43,7 +43,7 @@ std::size_t member_store::put(std::string_view key, json_value value, bool join)
     auto found = std::find_if(members_.begin(), members_.end(), [key](member const& m) { return m.key == key; });
     if (found == members_.end())
     {
-        if (members_.size() == max_members)
+        if (members_.size() == max_kept_members)
             return 0;
         members_.emplace_back().key = key;
         found = members_.end() - 1;

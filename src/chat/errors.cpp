@@ -27,7 +27,7 @@ std::string_view without_blanks(std::string_view text) noexcept
 }
 
 // Cuts a text off, between characters.
-std::string bounded(std::string_view text, std::size_t limit)
+std::string cut_off(std::string_view text, std::size_t limit)
 {
     if (text.size() <= limit)
         return std::string(text);
@@ -39,7 +39,7 @@ std::string bounded(std::string_view text, std::size_t limit)
 void set_if_empty(std::string& to, std::string_view text, std::size_t limit = longest_word)
 {
     if (to.empty() && !text.empty())
-        to = bounded(text, limit);
+        to = cut_off(text, limit);
 }
 
 void set_code(server_error& err, json_value value)
@@ -63,7 +63,7 @@ void set_status(server_error& err, json_value value) noexcept
 }
 
 // "loc" of a validation error: ["body", "messages", 0, "role"].
-std::string location(json_value from)
+std::string error_location(json_value from)
 {
     std::string path;
     for (json_value const step : from.items())
@@ -96,7 +96,7 @@ void read_details(json_value from, server_error& err)
             if (key_is(field.key, "msg") || key_is(field.key, "message"))
                 text = field.value.string();
             else if (key_is(field.key, "loc"))
-                set_if_empty(err.param, location(field.value));
+                set_if_empty(err.param, error_location(field.value));
             else if (key_is(field.key, "type"))
                 set_if_empty(err.type, field.value.string());
             else if (key_is(field.key, "code"))
@@ -228,7 +228,7 @@ constexpr code_row code_table[] = {
     {errc::request_timeout, std::begin(timeout_codes), std::end(timeout_codes)},
 };
 
-std::string lower_case(std::string_view text)
+std::string lower_case_code(std::string_view text)
 {
     std::string out(text);
     for (char& c : out)
@@ -242,7 +242,7 @@ std::optional<errc> cause_of_code(std::string_view code)
     if (code.size() > longest_code)
         return std::nullopt;
     std::string word;
-    for (char c : lower_case(code))
+    for (char c : lower_case_code(code))
         if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
             word += c;
     for (code_row const& row : code_table)
@@ -257,7 +257,7 @@ bool tells_of_context_length(std::string_view message)
     constexpr std::string_view phrases[] = {"maximum context length", "context length is", "context window",
         "context_length", "available context size", "exceed context limit", "exceeds the context", "prompt is too long",
         "input is too long", "maximum prompt length"};
-    std::string const text = lower_case(message.substr(0, longest_message));
+    std::string const text = lower_case_code(message.substr(0, longest_message));
     return std::any_of(std::begin(phrases), std::end(phrases),
         [&text](std::string_view phrase) { return text.find(phrase) != std::string::npos; });
 }
@@ -354,7 +354,7 @@ void read_error_body(json_reader& reader, std::string_view body, server_error& e
     // What looks like a page or like broken JSON is no message to show.
     if (text.empty() || text.front() == '<' || text.front() == '{' || text.front() == '[')
         return;
-    err.message = bounded(text.substr(0, 2 * longest_message), longest_message);
+    err.message = cut_off(text.substr(0, 2 * longest_message), longest_message);
     repair_utf8(err.message);
 }
 

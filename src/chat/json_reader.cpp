@@ -19,13 +19,13 @@
 namespace serin {
 namespace {
 
-constexpr int max_json_depth = 256;
+constexpr std::size_t max_json_depth = 256;
 constexpr std::uint32_t max_json_values = std::uint32_t(8) << 20;
-constexpr std::uint32_t smallest_node_count = 64;
-constexpr std::size_t kept_text = std::size_t(64) << 10;
-constexpr std::uint32_t kept_nodes = 4096;
-constexpr std::size_t smallest_buffer = 512;
-constexpr std::size_t digits_that_fit = 18;
+constexpr std::uint32_t smallest_json_nodes = 64;
+constexpr std::size_t kept_json_text = std::size_t(64) << 10;
+constexpr std::uint32_t kept_json_nodes = 4096;
+constexpr std::size_t smallest_json_buffer = 512;
+constexpr std::size_t json_digits_that_fit = 18;
 
 // Bytes after the text: zeros, which end every loop, and room for a block to be looked at.
 constexpr std::size_t json_padding = json_block;
@@ -53,7 +53,7 @@ char const* skip_json_digits(char const* p) noexcept
 }
 
 // The value of the four digits of an escape; the text goes on for as long.
-std::optional<unsigned> hex_value(char const* digits) noexcept
+std::optional<unsigned> json_hex_value(char const* digits) noexcept
 {
     unsigned value = 0;
     for (int i = 0; i < 4; ++i)
@@ -73,7 +73,7 @@ std::optional<unsigned> hex_value(char const* digits) noexcept
     return value;
 }
 
-char* write_utf8(char* to, unsigned code_point) noexcept
+char* write_json_utf8(char* to, unsigned code_point) noexcept
 {
     auto const put = [&to](unsigned byte) { *to++ = static_cast<char>(static_cast<unsigned char>(byte)); };
     if (code_point < 0x80)
@@ -100,7 +100,7 @@ char* write_utf8(char* to, unsigned code_point) noexcept
 }
 
 // What the letter of a short escape stands for; 0 for other letters.
-char unescaped(char letter) noexcept
+char json_unescaped(char letter) noexcept
 {
     switch (letter)
     {
@@ -154,8 +154,8 @@ bool json_reader::parse_valid(std::string_view text)
 {
     if (!load(text))
         return false;
-    char const* const p = read_value(skip_json_blanks(buffer_.get()), 0);
-    return p && skip_json_blanks(p) == buffer_.get() + text.size();
+    char const* const end = walk(skip_json_blanks(buffer_.get()));
+    return end && skip_json_blanks(end) == buffer_.get() + text.size();
 }
 
 bool json_reader::load(std::string_view text)
@@ -163,12 +163,12 @@ bool json_reader::load(std::string_view text)
     if (text.size() > std::numeric_limits<std::uint32_t>::max() - json_padding)
         return false;
     // A rare long text must not tie up memory for ever.
-    if (text.size() <= kept_text / 4 && (capacity_ > kept_text || node_capacity_ > kept_nodes))
+    if (text.size() <= kept_json_text / 4 && (capacity_ > kept_json_text || node_capacity_ > kept_json_nodes))
         release();
     if (capacity_ < text.size() || !buffer_)
     {
         release();
-        capacity_ = std::bit_ceil(std::max(text.size(), smallest_buffer));
+        capacity_ = std::bit_ceil(std::max(text.size(), smallest_json_buffer));
         buffer_.reset(new char[capacity_ + json_padding]);
     }
     if (!text.empty())
@@ -185,7 +185,7 @@ bool json_reader::make_room() noexcept
 {
     if (node_capacity_ >= max_json_values)
         return false;
-    std::uint32_t const wanted = std::max(smallest_node_count, node_capacity_ * 2);
+    std::uint32_t const wanted = std::max(smallest_json_nodes, node_capacity_ * 2);
     std::unique_ptr<node[]> larger(new (std::nothrow) node[wanted]);
     if (!larger)
         return false;
@@ -213,8 +213,8 @@ inline void json_reader::close(std::uint32_t container, char const* end) noexcep
     n.next = node_count_;
 }
 
-// All of these take the position of what they read, after an opening quote or bracket, and return the position after
-// it, or null if it is not JSON.
+// All of these take the position of what they read, after an opening quote, and return the position after it, or null
+// if it is not JSON.
 
 inline char const* json_reader::read_string(char const* p)
 {
@@ -258,23 +258,23 @@ char const* json_reader::read_escaped(char const* begin, char const* p)
         p += 2;
         if (letter == 'u')
         {
-            auto const unit = hex_value(p);
+            auto const unit = json_hex_value(p);
             if (!unit)
                 return nullptr;
             p += 4;
             unsigned code_point = *unit;
             if (code_point >= 0xd800 && code_point <= 0xdfff)
             {
-                auto const low = p[0] == '\\' && p[1] == 'u' ? hex_value(p + 2) : std::nullopt;
+                auto const low = p[0] == '\\' && p[1] == 'u' ? json_hex_value(p + 2) : std::nullopt;
                 bool const pair = code_point < 0xdc00 && low && *low >= 0xdc00 && *low <= 0xdfff;
                 code_point = pair ? 0x10000 + ((code_point - 0xd800) << 10) + (*low - 0xdc00) : 0xfffd;
                 p += pair ? 6 : 0;
             }
-            to = write_utf8(to, code_point);
+            to = write_json_utf8(to, code_point);
         }
         else
         {
-            *to = unescaped(letter);
+            *to = json_unescaped(letter);
             if (*to++ == 0)
                 return nullptr;
         }
@@ -296,81 +296,6 @@ char const* json_reader::read_escaped(char const* begin, char const* p)
     n.size = static_cast<std::uint32_t>(to - start);
     n.decoded = true;
     decoded_end_ = to;
-    return p + 1;
-}
-
-char const* json_reader::read_value(char const* p, int depth)
-{
-    if (node_capacity_ - node_count_ < 2 && !make_room())
-        return nullptr;
-    switch (*p)
-    {
-    case '"': return read_string(p + 1);
-    case '{': return read_object(p + 1, depth);
-    case '[': return read_array(p + 1, depth);
-    case 't': return read_word(p, "true", json_kind::boolean);
-    case 'f': return read_word(p, "false", json_kind::boolean);
-    case 'n': return read_word(p, "null", json_kind::null);
-    default: return read_number(p);
-    }
-}
-
-char const* json_reader::read_object(char const* p, int depth)
-{
-    if (depth == max_json_depth)
-        return nullptr;
-    std::uint32_t const self = node_count_;
-    add(json_kind::object, p - 1);
-    p = skip_json_blanks(p);
-    while (*p != '}')
-    {
-        if (*p != '"')
-            return nullptr;
-        p = read_string(p + 1);
-        if (!p)
-            return nullptr;
-        p = skip_json_blanks(p);
-        if (*p != ':')
-            return nullptr;
-        p = read_value(skip_json_blanks(p + 1), depth + 1);
-        if (!p)
-            return nullptr;
-        p = skip_json_blanks(p);
-        if (*p == '}')
-            break;
-        if (*p != ',')
-            return nullptr;
-        p = skip_json_blanks(p + 1);
-        if (*p != '"') // No comma before the end.
-            return nullptr;
-    }
-    close(self, p + 1);
-    return p + 1;
-}
-
-char const* json_reader::read_array(char const* p, int depth)
-{
-    if (depth == max_json_depth)
-        return nullptr;
-    std::uint32_t const self = node_count_;
-    add(json_kind::array, p - 1);
-    p = skip_json_blanks(p);
-    if (*p != ']')
-    {
-        for (;;)
-        {
-            p = read_value(p, depth + 1);
-            if (!p)
-                return nullptr;
-            p = skip_json_blanks(p);
-            if (*p == ']')
-                break;
-            if (*p != ',')
-                return nullptr;
-            p = skip_json_blanks(p + 1);
-        }
-    }
-    close(self, p + 1);
     return p + 1;
 }
 
@@ -409,6 +334,75 @@ inline char const* json_reader::read_word(char const* p, std::string_view word, 
     return p + word.size();
 }
 
+// Reads a value with all that is in it.
+char const* json_reader::walk(char const* p)
+{
+    std::uint32_t open[max_json_depth]; // the containers around
+    std::size_t depth = 0;
+    bool in_object = false; // the innermost is one
+
+    for (;;)
+    {
+        // Here a value begins.
+        if (node_capacity_ - node_count_ < 2 && !make_room())
+            return nullptr;
+        bool is_first = false;
+        switch (*p)
+        {
+        case '"': p = read_string(p + 1); break;
+        case '{':
+        case '[':
+            if (depth == max_json_depth)
+                return nullptr;
+            in_object = *p == '{';
+            is_first = true;
+            open[depth++] = node_count_;
+            add(in_object ? json_kind::object : json_kind::array, p);
+            ++p;
+            break;
+        case 't': p = read_word(p, "true", json_kind::boolean); break;
+        case 'f': p = read_word(p, "false", json_kind::boolean); break;
+        case 'n': p = read_word(p, "null", json_kind::null); break;
+        default: p = read_number(p); break;
+        }
+        if (!p)
+            return nullptr;
+
+        // Here a value has ended, or a container has begun: look for the next value.
+        for (;;)
+        {
+            if (depth == 0)
+                return p;
+            p = skip_json_blanks(p);
+            if (*p == (in_object ? '}' : ']'))
+            {
+                close(open[--depth], ++p);
+                in_object = depth > 0 && nodes_[open[depth - 1]].kind == json_kind::object;
+                is_first = false;
+                continue;
+            }
+            if (!is_first)
+            {
+                if (*p != ',')
+                    return nullptr;
+                p = skip_json_blanks(p + 1);
+            }
+            if (!in_object)
+                break;
+            if (*p != '"')
+                return nullptr;
+            p = read_string(p + 1);
+            if (!p)
+                return nullptr;
+            p = skip_json_blanks(p);
+            if (*p != ':')
+                return nullptr;
+            p = skip_json_blanks(p + 1);
+            break;
+        }
+    }
+}
+
 bool json_value::is_true() const noexcept
 {
     return kind() == json_kind::boolean && reader_->nodes_[node_].size == std::string_view("true").size();
@@ -437,7 +431,7 @@ std::int64_t json_value::integer(std::int64_t otherwise) const noexcept
         return otherwise;
     std::string_view const text = reader_->text_of(reader_->nodes_[node_]);
     std::int64_t value = 0;
-    if (text.size() <= digits_that_fit)
+    if (text.size() <= json_digits_that_fit)
     {
         // Nearly all of them: a few plain digits.
         char const* p = text.data();

@@ -115,9 +115,7 @@ class json_reader
     bool make_room() noexcept;
     node& add(json_kind kind, char const* begin) noexcept;
     void close(std::uint32_t container, char const* end) noexcept;
-    char const* read_value(char const* p, int depth);
-    char const* read_object(char const* p, int depth);
-    char const* read_array(char const* p, int depth);
+    char const* walk(char const* p);
     char const* read_string(char const* p);
     char const* read_escaped(char const* begin, char const* p);
     char const* read_number(char const* p) noexcept;

@@ -14,11 +14,11 @@
 namespace serin {
 namespace {
 
-constexpr std::size_t longest_escape = 6; // as \u001f
-constexpr std::size_t longest_number = 32;
+constexpr std::size_t longest_json_escape = 6; // as \u001f
+constexpr std::size_t longest_json_number = 32;
 
 // The second character of the escape of each byte that needs one: u if only the long form exists.
-constexpr std::array<char, 256> escape_letters = [] {
+constexpr std::array<char, 256> json_escape_letters = [] {
     std::array<char, 256> letters{};
     for (std::size_t i = 0; i < 0x20; ++i)
         letters[i] = 'u';
@@ -32,19 +32,19 @@ constexpr std::array<char, 256> escape_letters = [] {
     return letters;
 }();
 
-inline char* write_escape(char* to, char c) noexcept
+inline char* write_json_escape(char* to, char c) noexcept
 {
     constexpr char hex[] = "0123456789abcdef";
     auto const byte = static_cast<unsigned char>(c);
     to[0] = '\\';
-    to[1] = escape_letters[byte];
+    to[1] = json_escape_letters[byte];
     if (to[1] != 'u')
         return to + 2;
     to[2] = '0';
     to[3] = '0';
     to[4] = hex[byte >> 4];
     to[5] = hex[byte & 15];
-    return to + longest_escape;
+    return to + longest_json_escape;
 }
 
 } // namespace
@@ -69,61 +69,66 @@ void json_writer::put_large(std::string_view json)
 
 void json_writer::escape(std::string_view text)
 {
-    // Short texts and rests go through a copy: whole blocks are read, and one more after an escape.
-    constexpr std::size_t rest_size = 2 * json_block;
     std::string repaired;
-    if (!is_valid_utf8(text))
-    {
-        repaired = repaired_utf8(text);
-        text = repaired;
-    }
-    std::size_t const whole = text.size() < rest_size ? 0 : (text.size() - json_block) / json_block * json_block;
-    escape_blocks(text.data(), whole);
-    text.remove_prefix(whole);
+    bool checked = false; // that what is left is valid UTF-8
+    char const* from = text.data();
+    auto left = text.size();
 
-    char rest[rest_size + 2 * json_block];
-    std::memset(rest + text.size(), ' ', 2 * json_block);
-    if (!text.empty())
-        std::memcpy(rest, text.data(), text.size());
-    escape_blocks(rest, text.size());
-}
-
-// Reads up to 31 bytes beyond the end.
-void json_writer::escape_blocks(char const* from, std::size_t size)
-{
-    char const* const last = from + size;
-    while (from < last)
+    while (left != 0)
     {
-        room(json_block * (longest_escape + 1));
+        // Two blocks are looked at, and as much is read after an escape: what is near the end is copied first.
+        constexpr std::size_t two_blocks = 2 * json_block;
+        char copy[2 * two_blocks];
+        char const* blocks = from;
+        std::size_t const length = std::min(left, two_blocks);
+        if (left < 2 * two_blocks)
+        {
+            std::memset(copy, ' ', sizeof copy);
+            std::memcpy(copy, from, length);
+            blocks = copy;
+        }
+
+        unsigned non_ascii[2];
+        unsigned special = special_bytes(blocks, non_ascii[0]);
+        special |= special_bytes(blocks + json_block, non_ascii[1]) << json_block;
+        if ((non_ascii[0] | non_ascii[1]) != 0 && !checked)
+        {
+            checked = true;
+            if (!is_valid_utf8(std::string_view(from, left)))
+            {
+                repaired = repaired_utf8(std::string_view(from, left));
+                from = repaired.data();
+                left = repaired.size();
+                continue;
+            }
+        }
+
+        room(two_blocks * (longest_json_escape + 1));
         char* to = at_;
-        unsigned non_ascii = 0;
-        unsigned special = special_bytes(from, non_ascii);
-        auto const left = static_cast<std::size_t>(last - from);
-        std::size_t const length = std::min(left, json_block);
-        std::memcpy(to, from, json_block);
+        std::memcpy(to, blocks, two_blocks);
         std::size_t done = 0;
-        while (special != 0)
+        for (; special != 0; special &= special - 1)
         {
             auto const position = static_cast<std::size_t>(std::countr_zero(special));
-            special &= special - 1;
-            to = write_escape(to + (position - done), from[position]);
+            to = write_json_escape(to + (position - done), blocks[position]);
             done = position + 1;
-            std::memcpy(to, from + done, json_block);
+            std::memcpy(to, blocks + done, two_blocks);
         }
         at_ = to + (length - done);
         from += length;
+        left -= length;
     }
 }
 
 void json_writer::number(std::int64_t value)
 {
-    room(longest_number);
+    room(longest_json_number);
     at_ = std::to_chars(at_, buffer_ + buffer_size, value).ptr;
 }
 
 void json_writer::number(double value)
 {
-    room(longest_number);
+    room(longest_json_number);
     at_ = std::to_chars(at_, buffer_ + buffer_size, value).ptr;
 }
 

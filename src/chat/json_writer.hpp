@@ -24,7 +24,6 @@ class json_writer
 
     void flush();
     void escape(std::string_view text);
-    void escape_blocks(char const* from, std::size_t size);
     void put_large(std::string_view json);
 
     // For at most half of the buffer.

@@ -75,7 +75,7 @@ public:
 };
 
 // The name of a member of an array's element, for messages.
-std::string name_in(std::string_view array, std::size_t index, std::string_view member)
+std::string element_name(std::string_view array, std::size_t index, std::string_view member)
 {
     std::string name(array);
     name += '[';
@@ -88,34 +88,34 @@ std::string name_in(std::string_view array, std::size_t index, std::string_view 
 void check_message(request_check& check, message const& m, std::size_t index)
 {
     if (m.role.empty())
-        check.require(false, name_in("messages", index, "role"), "is empty");
+        check.require(false, element_name("messages", index, "role"), "is empty");
     if (!m.extra.empty())
-        check.json(m.extra, name_in("messages", index, "extra"));
+        check.json(m.extra, element_name("messages", index, "extra"));
     for (content_part const& part : m.parts)
     {
         if (part.type.empty() && part.extra.empty())
-            check.require(false, name_in("messages", index, "parts"), "has a part without type");
+            check.require(false, element_name("messages", index, "parts"), "has a part without type");
         if (!part.extra.empty())
-            check.json(part.extra, name_in("messages", index, "parts"));
+            check.json(part.extra, element_name("messages", index, "parts"));
     }
     for (tool_call const& call : m.tool_calls)
         if (!call.extra.empty())
-            check.json(call.extra, name_in("messages", index, "tool_calls"));
+            check.json(call.extra, element_name("messages", index, "tool_calls"));
 }
 
 void check_tool(request_check& check, tool const& t, std::size_t index)
 {
     bool const known = t.type == "function" || t.type == "custom";
     if (!known)
-        check.require(false, name_in("tools", index, "type"), "must be function or custom");
+        check.require(false, element_name("tools", index, "type"), "must be function or custom");
     if (t.name.empty())
-        check.require(false, name_in("tools", index, "name"), "is empty");
+        check.require(false, element_name("tools", index, "name"), "is empty");
     if (!t.parameters.empty())
-        check.json(t.parameters, name_in("tools", index, "parameters"));
+        check.json(t.parameters, element_name("tools", index, "parameters"));
     if (!t.format.empty())
-        check.json(t.format, name_in("tools", index, "format"));
+        check.json(t.format, element_name("tools", index, "format"));
     if (!t.extra.empty())
-        check.json(t.extra, name_in("tools", index, "extra"));
+        check.json(t.extra, element_name("tools", index, "extra"));
 }
 
 void check_choice(request_check& check, tool_choice const& choice)

@@ -18,7 +18,7 @@ void add_unless_null(std::string& object, std::string_view key, json_value value
 }
 
 // A part of a content: see read_content.
-bool read_part(json_value from, std::string& text, std::string& reasoning, std::string& refusal)
+bool read_content_part(json_value from, std::string& text, std::string& reasoning, std::string& refusal)
 {
     if (!from.is_object())
     {
@@ -129,7 +129,7 @@ void read_audio(json_value from, std::optional<audio_reply>& out)
         out = std::move(found);
 }
 
-error_code read_message(json_value from, message& out, std::string& extra)
+error_code read_chat_message(json_value from, message& out, std::string& extra)
 {
     for (json_member const field : from.members())
     {
@@ -185,7 +185,7 @@ error_code read_choice(json_value from, chat_choice& out, std::size_t& logprobs_
         else if (key_is(field.key, "message"))
         {
             has_message = has_message || field.value.is_object();
-            error_code const ec = read_message(field.value, out.message, out.message_extra);
+            error_code const ec = read_chat_message(field.value, out.message, out.message_extra);
             if (ec)
                 return ec;
         }
@@ -340,7 +340,7 @@ bool read_content(json_value from, std::string& text, std::string& reasoning, st
     text += from.string();
     bool understood = from.is_string() || from.is_array() || from.is_null();
     for (json_value const part : from.items())
-        understood = read_part(part, text, reasoning, refusal) && understood;
+        understood = read_content_part(part, text, reasoning, refusal) && understood;
     return understood;
 }
 

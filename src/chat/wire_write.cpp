@@ -22,7 +22,7 @@ std::string_view inside_braces(std::string_view object) noexcept
 }
 
 // Writes an object whose members may be replaced by those of an "extra" text.
-class object_writer
+class json_object_writer
 {
     json_writer& out_;
     std::string_view extra_;
@@ -30,7 +30,7 @@ class object_writer
     bool first_ = true;
 
 public:
-    object_writer(json_writer& out, std::string_view extra) : out_(out), extra_(extra)
+    json_object_writer(json_writer& out, std::string_view extra) : out_(out), extra_(extra)
     {
         out_.raw('{');
         read_extra();
@@ -39,7 +39,7 @@ public:
     // Goes on with an object that has members already.
     struct continued
     {};
-    object_writer(json_writer& out, std::string_view extra, continued) : out_(out), extra_(extra), first_(false)
+    json_object_writer(json_writer& out, std::string_view extra, continued) : out_(out), extra_(extra), first_(false)
     {
         read_extra();
     }
@@ -140,7 +140,7 @@ void write_strings(json_writer& out, std::vector<std::string> const& texts)
 
 void write_part(json_writer& out, content_part const& part)
 {
-    object_writer o(out, part.extra);
+    json_object_writer o(out, part.extra);
     o.string_unless_empty("type", part.type);
     if (part.type == "text")
         o.string("text", part.text);
@@ -150,7 +150,7 @@ void write_part(json_writer& out, content_part const& part)
     {
         if (o.key("image_url"))
         {
-            object_writer image(out, {});
+            json_object_writer image(out, {});
             image.string("url", part.url);
             image.string_unless_empty("detail", part.detail);
             image.close();
@@ -160,7 +160,7 @@ void write_part(json_writer& out, content_part const& part)
     {
         if (o.key("input_audio"))
         {
-            object_writer audio(out, {});
+            json_object_writer audio(out, {});
             audio.string("data", part.data);
             audio.string("format", part.format);
             audio.close();
@@ -170,7 +170,7 @@ void write_part(json_writer& out, content_part const& part)
     {
         if (o.key("file"))
         {
-            object_writer file(out, {});
+            json_object_writer file(out, {});
             file.string_unless_empty("file_id", part.file_id);
             file.string_unless_empty("filename", part.file_name);
             file.string_unless_empty("file_data", part.data);
@@ -208,14 +208,14 @@ void write_content(json_writer& out, message const& m)
 
 void write_call(json_writer& out, tool_call const& call)
 {
-    object_writer o(out, call.extra);
+    json_object_writer o(out, call.extra);
     o.string("id", call.id);
     o.string("type", call.type);
     if (call.type == "custom")
     {
         if (o.key("custom"))
         {
-            object_writer custom(out, {});
+            json_object_writer custom(out, {});
             custom.string("name", call.name);
             custom.string("input", call.arguments);
             custom.close();
@@ -223,7 +223,7 @@ void write_call(json_writer& out, tool_call const& call)
     }
     else if (o.key("function"))
     {
-        object_writer function(out, {});
+        json_object_writer function(out, {});
         function.string("name", call.name);
         function.string("arguments", call.arguments);
         function.close();
@@ -231,9 +231,9 @@ void write_call(json_writer& out, tool_call const& call)
     o.close();
 }
 
-void write_message(json_writer& out, message const& m)
+void write_chat_message(json_writer& out, message const& m)
 {
-    object_writer o(out, m.extra);
+    json_object_writer o(out, m.extra);
     o.string("role", m.role);
     if (o.key("content"))
         write_content(out, m);
@@ -253,14 +253,14 @@ void write_message(json_writer& out, message const& m)
     }
     if (m.function_call && o.key("function_call"))
     {
-        object_writer function(out, {});
+        json_object_writer function(out, {});
         function.string("name", m.function_call->name);
         function.string("arguments", m.function_call->arguments);
         function.close();
     }
     if (m.audio && o.key("audio"))
     {
-        object_writer audio(out, {});
+        json_object_writer audio(out, {});
         audio.string("id", m.audio->id);
         audio.close();
     }
@@ -272,7 +272,7 @@ void write_tool(json_writer& out, tool const& t)
     bool const is_custom = t.type == "custom";
     out.raw(is_custom ? std::string_view(R"({"type":"custom","custom":)")
                       : std::string_view(R"({"type":"function","function":)"));
-    object_writer o(out, t.extra);
+    json_object_writer o(out, t.extra);
     o.string("name", t.name);
     o.string_unless_empty("description", t.description);
     if (is_custom)
@@ -320,11 +320,11 @@ void write_tool_choice(json_writer& out, tool_choice const& choice)
 
 void write_response_format(json_writer& out, response_format const& format)
 {
-    object_writer o(out, {});
+    json_object_writer o(out, {});
     o.string("type", format.type);
     if (format.type == "json_schema" && o.key("json_schema"))
     {
-        object_writer schema(out, {});
+        json_object_writer schema(out, {});
         schema.string("name", format.name);
         schema.string_unless_empty("description", format.description);
         schema.json_unless_empty("schema", format.schema);
@@ -336,14 +336,14 @@ void write_response_format(json_writer& out, response_format const& format)
 
 void write_web_search(json_writer& out, web_search_params const& search)
 {
-    object_writer o(out, {});
+    json_object_writer o(out, {});
     o.string_unless_empty("search_context_size", search.search_context_size);
     bool const somewhere =
         !search.city.empty() || !search.country.empty() || !search.region.empty() || !search.timezone.empty();
     if (somewhere && o.key("user_location"))
     {
         out.raw(std::string_view(R"({"type":"approximate","approximate":)"));
-        object_writer place(out, {});
+        json_object_writer place(out, {});
         place.string_unless_empty("city", search.city);
         place.string_unless_empty("country", search.country);
         place.string_unless_empty("region", search.region);
@@ -354,7 +354,7 @@ void write_web_search(json_writer& out, web_search_params const& search)
     o.close();
 }
 
-void write_tools(json_writer& out, object_writer& o, chat_request const& request)
+void write_tools(json_writer& out, json_object_writer& o, chat_request const& request)
 {
     if (!request.tools.empty() && o.key("tools"))
     {
@@ -372,7 +372,7 @@ void write_tools(json_writer& out, object_writer& o, chat_request const& request
     o.optional("parallel_tool_calls", request.parallel_tool_calls);
 }
 
-void write_stream_members(json_writer& out, object_writer& o, chat_request const& request)
+void write_stream_members(json_writer& out, json_object_writer& o, chat_request const& request)
 {
     o.optional("stream", std::optional<bool>(true));
 
@@ -381,7 +381,7 @@ void write_stream_members(json_writer& out, object_writer& o, chat_request const
     bool const usage = request.include_usage.value_or(true);
     if ((usage || request.include_obfuscation) && o.key("stream_options"))
     {
-        object_writer options(out, {});
+        json_object_writer options(out, {});
         options.optional("include_usage", std::optional<bool>(usage));
         options.optional("include_obfuscation", request.include_obfuscation);
         options.close();
@@ -389,7 +389,7 @@ void write_stream_members(json_writer& out, object_writer& o, chat_request const
 }
 
 // The members that are seldom set.
-void write_rare_members(json_writer& out, object_writer& o, chat_request const& request)
+void write_rare_members(json_writer& out, json_object_writer& o, chat_request const& request)
 {
     if (!request.logit_bias.empty() && o.key("logit_bias"))
     {
@@ -427,7 +427,7 @@ void write_rare_members(json_writer& out, object_writer& o, chat_request const& 
         write_strings(out, request.modalities);
     if (request.audio && o.key("audio"))
     {
-        object_writer audio(out, {});
+        json_object_writer audio(out, {});
         audio.string("voice", request.audio->voice);
         audio.string("format", request.audio->format);
         audio.close();
@@ -437,7 +437,7 @@ void write_rare_members(json_writer& out, object_writer& o, chat_request const& 
 }
 
 // A guess at the size, so that the buffer grows once.
-std::size_t expected_size(chat_request const& request) noexcept
+std::size_t expected_request_size(chat_request const& request) noexcept
 {
     std::size_t size = 512 + request.extra.size();
     for (message const& m : request.messages)
@@ -461,8 +461,8 @@ error_code write_request_tail(std::string& tail, chat_request const& request, bo
     if (ec)
         return ec;
 
-    json_writer out(tail, expected_size(request));
-    object_writer o(out, request.extra, object_writer::continued());
+    json_writer out(tail, expected_request_size(request));
+    json_object_writer o(out, request.extra, json_object_writer::continued());
 
     if (!request.messages.empty() && o.key("messages"))
     {
@@ -471,7 +471,7 @@ error_code write_request_tail(std::string& tail, chat_request const& request, bo
         {
             if (i)
                 out.raw(',');
-            write_message(out, request.messages[i]);
+            write_chat_message(out, request.messages[i]);
         }
         out.raw(']');
     }

@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace serin {
@@ -95,7 +96,15 @@ error_code call::write_request(bool stream)
     if (to.params.keys)
     {
         // Taken now and not while the call waited for its connection: the key may have changed meanwhile.
-        key_ = to.params.keys->current(detail_);
+        try
+        {
+            key_ = to.params.keys->current(detail_);
+        }
+        catch (std::exception const& e)
+        {
+            key_.reset();
+            detail_ = std::string("the key source threw: ") + e.what();
+        }
         if (!key_)
             return errc::invalid_key;
     }
@@ -180,20 +189,24 @@ task<error_code> call::open(bool stream)
     if (!coding.empty() && !header_names_equal(coding, "identity"))
     {
         detail_ = "the server used a content encoding that was not asked for";
-        fields_ = exchange_->fields().to_headers();
+        keep_fields();
         exchange_.reset();
         co_return errc::malformed_response;
     }
-    if (diag_)
-        fields_ = exchange_->fields().to_headers();
     co_return error_code();
+}
+
+void call::keep_fields()
+{
+    if (exchange_ && exchange_->answered())
+        fields_ = exchange_->fields().to_headers();
 }
 
 // Reads what the server says about a status that is not 2xx.
 task<error_code> call::refuse()
 {
     phase_ = call_phase::body;
-    fields_ = exchange_->fields().to_headers();
+    keep_fields();
     // The status says enough: a body that is cut or stalls takes nothing away from it.
     error_code const ec = co_await exchange_->read_body(max_error_body, true);
     if (ec == asio::error::operation_aborted)
@@ -229,27 +242,28 @@ void call::report(error_code ec, chat_response const* partial)
 {
     if (!diag_)
         return;
+    // Copies, as a stream may have to report twice.
     diagnostics d;
     d.status = status_;
-    d.code = std::move(server_.code);
+    d.code = server_.code;
     d.code_is_number = server_.code_is_number;
-    d.type = std::move(server_.type);
-    d.param = std::move(server_.param);
-    d.message = std::move(server_.message);
-    d.body = std::move(body_);
-    d.headers = std::move(fields_);
+    d.type = server_.type;
+    d.param = server_.param;
+    d.message = server_.message;
+    d.body = body_;
+    d.headers = fields_;
     for (std::string_view const name : {"x-request-id", "request-id", "x-generation-id"})
         if (d.request_id.empty())
             d.request_id = std::string(d.headers.find(name));
     d.retry_after = retry_after(d.headers, std::chrono::system_clock::now());
     if (d.message.empty())
-        d.message = std::move(detail_);
+        d.message = detail_;
     if (d.message.empty() && ec)
         d.message = ec.message();
     d.upstream = target().params.name;
     d.model = target().params.model.empty() ? model_ : target().params.model;
     d.phase = phase_;
-    d.attempts = std::move(attempts_);
+    d.attempts = attempts_;
     if (ec && partial)
         d.partial = std::make_shared<chat_response const>(*partial);
 
@@ -304,6 +318,8 @@ task<error_code> chat_call::attempt_once()
     if (ec)
         co_return ec;
     phase_ = call_phase::body;
+    if (diag_)
+        keep_fields();
     ec = co_await exchange_->read_body(client_->params.limits.body, false);
     if (ec)
         co_return ec;

@@ -41,6 +41,9 @@ protected:
     // Fills the user's diagnostics, if there are any, with the outcome of the call.
     void report(error_code ec, chat_response const* partial);
 
+    // Keeps the header fields of the answer for report(), which may come after the connection is gone.
+    void keep_fields();
+
     // Sets what the user wants to know of an answer besides what the server wrote into it.
     void stamp(chat_response& response) const;
 

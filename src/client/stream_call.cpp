@@ -81,6 +81,8 @@ task<void> stream_call::run()
     }
     if (!is_over_)
         over(ec);
+    if (result_)
+        keep_fields();
     exchange_.reset();
 }
 
@@ -391,6 +393,8 @@ void stream_call::on_suspended()
     if (std::exchange(deliver_open_, false))
     {
         outlive_group_owner();
+        if (diag_)
+            keep_fields();
         report({}, nullptr);
         diag_ = nullptr;
         opened_handler_(*this, {}, chat_stream(std::static_pointer_cast<stream_call>(shared_from_this())));

@@ -22,6 +22,18 @@ class fiber_group;
 
 using steady_time = std::chrono::steady_clock::time_point;
 
+// `d` after `from`; the end of time if the clock's range ends before.
+inline steady_time add_saturated(steady_time from, steady_time::duration d) noexcept
+{
+    return d < steady_time::max() - from ? from + d : steady_time::max();
+}
+
+// When a configured time that begins now is over. Zero turns it off: never.
+inline steady_time deadline_after(steady_time::duration d) noexcept
+{
+    return d == d.zero() ? steady_time::max() : add_saturated(std::chrono::steady_clock::now(), d);
+}
+
 // What a fiber waits for, seen from whoever must end the wait.
 class suspension
 {

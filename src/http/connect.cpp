@@ -36,7 +36,7 @@ void set_socket_options(tcp::socket& socket)
     set(TCP_KEEPIDLE, 60);
     set(TCP_KEEPINTVL, 30);
     set(TCP_KEEPCNT, 5);
-    set(TCP_USER_TIMEOUT, 60'000 + 5 * 30'000);  // As long as the probes: unsent data must not outlive them
+    set(TCP_USER_TIMEOUT, 60'000 + 5 * 30'000); // As long as the probes: unsent data must not outlive them
 #endif
 }
 
@@ -51,7 +51,7 @@ struct connect_race
     std::size_t running = 0;
     std::size_t winner = 0;
     bool won = false;
-    bool over = false;         // The fiber has gone on.
+    bool over = false; // The fiber has gone on.
     bool next_is_due = false;
     error_code last_error;
 
@@ -91,9 +91,14 @@ struct race_handler
         {
             --race->running;
             if (ec)
+            {
                 race->last_error = ec;
+                race->next_is_due = true;
+            }
             else if (!std::exchange(race->won, true))
+            {
                 race->winner = index;
+            }
         }
         f->resume();
     }
@@ -116,7 +121,6 @@ task<error_code> connect_first(
         {
             if (next < candidates.size() && (race->running == 0 || race->next_is_due))
             {
-                race->next_is_due = false;
                 tcp::endpoint const address(candidates[next], to.where.port);
                 auto socket = std::make_unique<tcp::socket>(to.executor);
                 error_code ec;
@@ -125,9 +129,11 @@ task<error_code> connect_first(
                 {
                     race->last_error = ec;
                     race->sockets.push_back(nullptr);
+                    race->next_is_due = true;
                     ++next;
                     continue;
                 }
+                race->next_is_due = false;
                 set_socket_options(*socket);
                 socket->async_connect(address, race_handler{fiber_ref(f), race, next});
                 race->sockets.push_back(std::move(socket));
@@ -175,13 +181,11 @@ task<error_code> shake_hands(fiber& f, endpoint const& to, connection& c, std::s
     co_return errc::tls_failed;
 }
 
-}  // namespace
+} // namespace
 
 task<std::unique_ptr<connection>> connect(fiber& f, endpoint const& to, transport_failure& failure)
 {
-    auto const deadline = [&f](duration d, errc why) {
-        f.set_deadline(d == duration::zero() ? steady_time::max() : std::chrono::steady_clock::now() + d, why);
-    };
+    auto const deadline = [&f](duration d, errc why) { f.set_deadline(deadline_after(d), why); };
 
     deadline(to.timeouts.connect, errc::connect_timeout);
     failure.phase = call_phase::resolve;
@@ -211,4 +215,4 @@ task<std::unique_ptr<connection>> connect(fiber& f, endpoint const& to, transpor
     co_return made;
 }
 
-}  // namespace serin
+} // namespace serin

@@ -28,10 +28,10 @@ struct transport_failure
 struct endpoint
 {
     origin where;
-    std::shared_ptr<tls_context> tls;                 // Null for plain http.
+    std::shared_ptr<tls_context> tls; // Null for plain http.
     std::shared_ptr<tls_sessions> sessions;
     std::shared_ptr<resolve_cache> resolver;
-    asio::any_io_executor executor;                   // Of the sockets.
+    asio::any_io_executor executor; // Of the sockets.
     timeout_params timeouts;
 };
 
@@ -39,6 +39,6 @@ struct endpoint
 // next one 250 ms after the last unless that failed before (RFC 8305); the first that answers wins.
 task<std::unique_ptr<connection>> connect(fiber& f, endpoint const& to, transport_failure& failure);
 
-}  // namespace serin
+} // namespace serin
 
 #endif

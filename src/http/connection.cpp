@@ -5,6 +5,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -16,14 +17,14 @@ namespace serin {
 namespace {
 
 constexpr std::size_t initial_input = 16 * 1024;
-constexpr std::size_t input_limit = 128 * 1024;  // More than the largest head, chunk line or trailer
+constexpr int max_fills_in_a_row = 32;
 
 bool would_block(error_code const& ec) noexcept
 {
     return ec == asio::error::would_block || ec == asio::error::try_again;
 }
 
-}  // namespace
+} // namespace
 
 // OpenSSL's own socket BIO raises SIGPIPE when the server is gone; this one goes through Asio, which does not.
 struct tls_bio
@@ -89,10 +90,22 @@ struct tls_bio
 
 connection::connection(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {}
 
+connection::~connection()
+{
+    if (!ssl_)
+        return;
+    // Says goodbye if the socket takes it at once. OpenSSL resumes no session whose connection was not shut down.
+    ERR_clear_error();
+    if (!tls_socket_error_ && SSL_is_init_finished(ssl_.get()))
+        SSL_shutdown(ssl_.get());
+    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    ERR_clear_error();
+}
+
 void connection::use_tls(ssl_ptr ssl, std::shared_ptr<tls_sessions> sessions)
 {
     BIO* const bio = tls_bio::make(*this);
-    SSL_set_bio(ssl.get(), bio, bio);  // Takes the BIO over, once, as both are the same
+    SSL_set_bio(ssl.get(), bio, bio); // Takes the BIO over, once, as both are the same
     ssl_ = std::move(ssl);
     sessions_ = std::move(sessions);
 }
@@ -199,6 +212,12 @@ void connection::consume(std::size_t bytes) noexcept
     begin_ += bytes;
 }
 
+bool connection::may_go_on() noexcept
+{
+    fills_in_a_row_ = (fills_in_a_row_ + 1) % max_fills_in_a_row;
+    return fills_in_a_row_ != 0;
+}
+
 bool connection::is_quiet()
 {
     if (!input().empty())
@@ -206,7 +225,7 @@ bool connection::is_quiet()
     // TLS sends tickets after the handshake: let OpenSSL have them before judging.
     drained_ = false;
     io_result const result = try_fill();
-    drained_ = true;  // What a fresh request waits for cannot be there yet
+    drained_ = true; // What a fresh request waits for cannot be there yet
     return result.size == 0 && !result.ec;
 }
 
@@ -214,6 +233,7 @@ void connection::shrink()
 {
     if (buffer_.size() > initial_input)
         std::vector<char>(initial_input).swap(buffer_);
+    fields.shrink(initial_input);
     begin_ = end_ = 0;
 }
 
@@ -248,7 +268,8 @@ bool io_wait::attempt()
 
 bool io_wait::await_ready()
 {
-    return fiber_.interrupted() || attempt();
+    // A server that sends faster than we read would keep the thread for itself, and all deadlines from running.
+    return fiber_.interrupted() || (connection_.may_go_on() && attempt());
 }
 
 void io_wait::await_suspend(std::coroutine_handle<> h)
@@ -259,7 +280,14 @@ void io_wait::await_suspend(std::coroutine_handle<> h)
 
 void io_wait::arm()
 {
-    auto const what = wanted_ == io_result::wait::readable ? asio::socket_base::wait_read : asio::socket_base::wait_write;
+    if (wanted_ == io_result::wait::none)
+    {
+        asio::post(
+            fiber_.get_executor(), [handler = ready_handler{fiber_ref(fiber_), this}]() mutable { handler({}); });
+        return;
+    }
+    auto const what =
+        wanted_ == io_result::wait::readable ? asio::socket_base::wait_read : asio::socket_base::wait_write;
     connection_.socket().async_wait(what, ready_handler{fiber_ref(fiber_), this});
 }
 
@@ -303,6 +331,15 @@ bool send_wait::attempt()
     return unsent_.size() != before;
 }
 
+// Not everything that can be read is input: TLS has messages of its own.
+bool send_wait::hear()
+{
+    io_result const result = connection_.try_fill();
+    ec_ = result.ec;
+    heard_ = result.size != 0 || result.ec;
+    return heard_;
+}
+
 bool send_wait::await_ready()
 {
     return fiber_.interrupted() || attempt();
@@ -318,7 +355,8 @@ void send_wait::await_suspend(std::coroutine_handle<> h)
 void send_wait::arm(io_result::wait what)
 {
     ++pending_;
-    auto const socket_wait = what == io_result::wait::readable ? asio::socket_base::wait_read : asio::socket_base::wait_write;
+    auto const socket_wait =
+        what == io_result::wait::readable ? asio::socket_base::wait_read : asio::socket_base::wait_write;
     connection_.socket().async_wait(socket_wait, ready_handler{fiber_ref(fiber_), this, what});
 }
 
@@ -330,10 +368,7 @@ void send_wait::on_ready(io_result::wait what, error_code ec)
         ec_ = ec;
         over_ = ec || fiber_.interrupted();
         if (!over_)
-        {
-            heard_ = what == io_result::wait::readable;
-            over_ = heard_ || attempt();
-        }
+            over_ = what == io_result::wait::readable ? hear() : attempt();
         if (over_)
             cancel();
         else
@@ -349,4 +384,4 @@ void send_wait::cancel() noexcept
     connection_.socket().cancel(ignored);
 }
 
-}  // namespace serin
+} // namespace serin

@@ -29,7 +29,7 @@ struct io_result
 
     std::size_t size = 0;
     wait wanted = wait::none;
-    error_code ec;  // asio::error::eof at the end of input.
+    error_code ec; // asio::error::eof at the end of input.
 };
 
 // One TCP connection, plain or TLS, with its input buffer. Reads and writes are tried first and waited for only
@@ -41,6 +41,7 @@ public:
     explicit connection(asio::ip::tcp::socket socket);
     connection(connection const&) = delete;
     connection& operator=(connection const&) = delete;
+    ~connection();
 
     asio::ip::tcp::socket& socket() noexcept { return socket_; }
 
@@ -51,12 +52,15 @@ public:
     io_result try_handshake();
     io_result try_write(std::string_view bytes);
 
-    // Receives into the input buffer. asio::error::no_buffer_space when input_limit bytes lie there unused.
+    // Receives into the input buffer. asio::error::no_buffer_space when `input_limit` bytes lie there unused.
     io_result try_fill();
 
     // The bytes received and not used yet.
     std::string_view input() const noexcept { return {buffer_.data() + begin_, end_ - begin_}; }
     void consume(std::size_t bytes) noexcept;
+
+    // False from time to time when much has come without a wait: others want to run too.
+    bool may_go_on() noexcept;
 
     // Whether an idle connection can be used again: nothing has arrived on it, not even its end.
     bool is_quiet();
@@ -64,10 +68,12 @@ public:
     // Gives back memory that an idle connection has no use for.
     void shrink();
 
-    field_block fields;            // Of the response being read.
-    steady_time idle_until{};      // When it is idle: not to be used from then on.
-    steady_time retire_at{};       // Not to be used for a new request from then on.
-    std::uint64_t requests = 0;    // Sent so far.
+    field_block fields;                   // Of the response being read.
+    std::size_t input_limit = 128 * 1024; // More than the largest head, chunk line or trailer.
+    steady_time idle_until{};             // When it is idle: not to be used from then on.
+    steady_time retire_at{};              // Not to be used for a new request from then on.
+    std::uint64_t requests = 0;           // Sent so far.
+    std::uint64_t requests_when_idle = 0; // Sent until it was last idle.
 
 private:
     friend struct tls_bio;
@@ -81,7 +87,8 @@ private:
     std::vector<char> buffer_;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
-    bool drained_ = false;  // The last receive took all there was: do not ask again before waiting.
+    int fills_in_a_row_ = 0;
+    bool drained_ = false; // The last receive took all there was: do not ask again before waiting.
 };
 
 // Waits until an operation of a connection has made progress. Results in its error.
@@ -110,7 +117,7 @@ private:
     fiber& fiber_;
     connection& connection_;
     operation operation_;
-    io_result::wait wanted_ = io_result::wait::none;
+    io_result::wait wanted_ = io_result::wait::none; // none: the next attempt may go on at once.
     error_code ec_;
 };
 
@@ -118,11 +125,14 @@ private:
 class send_wait final : public suspension
 {
 public:
-    // `heard` is set if it ended because the server spoke: there is input, or the end of it.
+    // `heard` is set if it ended because the server spoke: there is input, or an error that says why there will be
+    // none.
     send_wait(fiber& f, connection& c, std::string_view& unsent, bool& heard) noexcept
-        : fiber_(f), connection_(c), unsent_(unsent), heard_(heard)
-    {
-    }
+        : fiber_(f),
+          connection_(c),
+          unsent_(unsent),
+          heard_(heard)
+    {}
 
     bool await_ready();
     void await_suspend(std::coroutine_handle<> h);
@@ -133,6 +143,7 @@ private:
     struct ready_handler;
 
     bool attempt();
+    bool hear();
     void arm(io_result::wait what);
     void on_ready(io_result::wait what, error_code ec);
 
@@ -145,6 +156,6 @@ private:
     bool over_ = false;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

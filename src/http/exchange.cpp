@@ -12,20 +12,25 @@ namespace {
 
 constexpr int max_interim_responses = 32;
 
-}  // namespace
+} // namespace
 
-exchange::exchange(
-    fiber& f, lease on, timeout_params const& timeouts, limit_params const& limits, std::shared_ptr<memory_budget> budget)
-    : fiber_(f), lease_(std::move(on)), timeouts_(timeouts), limits_(limits), memory_(std::move(budget)),
+exchange::exchange(fiber& f, lease on, timeout_params const& timeouts, limit_params const& limits,
+    std::shared_ptr<memory_budget> budget)
+    : fiber_(f),
+      lease_(std::move(on)),
+      timeouts_(timeouts),
+      limits_(limits),
+      memory_(std::move(budget)),
       used_connection_(lease_->requests != 0)
 {
     ++lease_->requests;
+    lease_->input_limit = 2 * std::clamp<std::size_t>(limits_.head, 64 * 1024, 1 << 30);
     parser_.emplace(limits_.head, lease_->fields);
 }
 
 void exchange::deadline(duration d, errc why)
 {
-    fiber_.set_deadline(d == duration::zero() ? steady_time::max() : std::chrono::steady_clock::now() + d, why);
+    fiber_.set_deadline(deadline_after(d), why);
 }
 
 // Parses what was received. True: the head of the final response is there, or there is an error.
@@ -67,12 +72,8 @@ task<error_code> exchange::begin(std::string_view request, duration first_byte_t
         if (fiber_.interrupted())
             co_return ec;
         broken = ec;
-        if (heard && !broken)
+        if (heard)
         {
-            ec = co_await fill();
-            if (fiber_.interrupted())
-                co_return ec;
-            broken = ec;
             ec = {};
             have_head = head_is_there(ec);
             if (have_head && ec)
@@ -148,7 +149,9 @@ task<error_code> exchange::read_body(std::size_t limit, bool cut)
             if (!memory_.set(body_.capacity()))
                 co_return errc::memory_limit;
             break;
-        case response_parser::step::end: whole_ = body_.empty() ? only : std::string_view(body_); co_return error_code();
+        case response_parser::step::end:
+            whole_ = body_.empty() ? only : std::string_view(body_);
+            co_return error_code();
         case response_parser::step::failed: co_return ec;
         case response_parser::step::need_more:
             if (body_.empty())
@@ -185,4 +188,4 @@ void exchange::end()
         lease_.close();
 }
 
-}  // namespace serin
+} // namespace serin

@@ -23,7 +23,8 @@ namespace serin {
 class exchange
 {
 public:
-    exchange(fiber& f, lease on, timeout_params const& timeouts, limit_params const& limits, std::shared_ptr<memory_budget> budget);
+    exchange(fiber& f, lease on, timeout_params const& timeouts, limit_params const& limits,
+        std::shared_ptr<memory_budget> budget);
 
     // Sends `request` (head and body, which must live until then) and reads the response's head. Interim
     // responses are skipped. Errors: errc::connection_lost, malformed_response, response_too_large, write_timeout,
@@ -50,7 +51,7 @@ public:
 
     int status() const noexcept { return parser_->status(); }
     bool complete() const noexcept { return parser_->complete(); }
-    bool answered() const noexcept { return answered_; }  // A byte of a response has come.
+    bool answered() const noexcept { return answered_; } // A byte of a response has come.
     bool on_used_connection() const noexcept { return used_connection_; }
     steady_time sent_at() const noexcept { return sent_at_; }
     call_phase phase() const noexcept { return phase_; }
@@ -83,9 +84,9 @@ private:
     int interim_responses_ = 0;
     bool used_connection_;
     bool answered_ = false;
-    bool early_ = false;  // Answered before all was sent: the connection cannot be used again.
+    bool early_ = false; // Answered before all was sent: the connection cannot be used again.
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

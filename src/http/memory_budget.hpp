@@ -19,10 +19,15 @@ public:
 
     bool take(std::size_t bytes) noexcept
     {
-        if (used_.fetch_add(bytes) + bytes <= limit_)
-            return true;
-        used_.fetch_sub(bytes);
-        return false;
+        // Never more than the limit, not even for a moment: another call would be refused without need.
+        std::size_t used = used_.load();
+        do
+        {
+            if (bytes > limit_ - used)
+                return false;
+        }
+        while (!used_.compare_exchange_weak(used, used + bytes));
+        return true;
     }
 
     void give_back(std::size_t bytes) noexcept { used_.fetch_sub(bytes); }
@@ -60,6 +65,6 @@ private:
     std::size_t held_ = 0;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "pool.hpp"
 
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
@@ -37,21 +38,36 @@ public:
     void cancel() noexcept override { timer_.cancel(); }
 };
 
+// The timeout of a Keep-Alive field, as in "timeout=5, max=100".
 std::optional<std::chrono::seconds> keep_alive_timeout(std::string_view value)
 {
     constexpr std::string_view name = "timeout=";
-    auto const at = value.find(name);
-    if (at == std::string_view::npos)
-        return std::nullopt;
-    unsigned seconds = 0;
-    char const* const begin = value.data() + at + name.size();
-    auto const [end, ec] = std::from_chars(begin, value.data() + value.size(), seconds);
-    if (ec != std::errc() || end == begin || seconds > 24 * 3600)
-        return std::nullopt;
-    return std::chrono::seconds(seconds);
+    while (!value.empty())
+    {
+        auto const comma = value.find(',');
+        std::string_view part = value.substr(0, comma);
+        value = comma == std::string_view::npos ? std::string_view() : value.substr(comma + 1);
+        part.remove_prefix(std::min(part.find_first_not_of(" \t"), part.size()));
+        if (!header_names_equal(part.substr(0, name.size()), name))
+            continue;
+        unsigned seconds = 0;
+        char const* const begin = part.data() + name.size();
+        auto const [end, ec] = std::from_chars(begin, part.data() + part.size(), seconds);
+        if (ec != std::errc() || end == begin || seconds > 24 * 3600)
+            return std::nullopt;
+        return std::chrono::seconds(seconds);
+    }
+    return std::nullopt;
 }
 
-}  // namespace
+// Whether connections to both can serve the same requests.
+bool is_same_host(endpoint const& a, endpoint const& b)
+{
+    bool const same_tls = a.tls == b.tls || (a.tls && b.tls && a.tls->is_same(*b.tls));
+    return same_tls && a.where.tls == b.where.tls && a.where.host == b.where.host && a.where.port == b.where.port;
+}
+
+} // namespace
 
 asio::any_io_executor make_fiber_executor(asio::any_io_executor const& ex, bool use_strands)
 {
@@ -64,7 +80,7 @@ struct pool::waiter
 
     std::weak_ptr<fiber> owner;
     fiber::executor_type executor;
-    asio::steady_timer timer;  // Touched on the fiber's executor only
+    asio::steady_timer timer; // Touched on the fiber's executor only
 
     // Under the pool's mutex.
     bool served = false;
@@ -77,9 +93,11 @@ class pool::waiter_guard
 {
 public:
     waiter_guard(pool& p, pool_host& h, state::waiter_id id, std::shared_ptr<waiter> w) noexcept
-        : pool_(p), host_(h), id_(id), waiter_(std::move(w))
-    {
-    }
+        : pool_(p),
+          host_(h),
+          id_(id),
+          waiter_(std::move(w))
+    {}
 
     waiter_guard(waiter_guard const&) = delete;
     waiter_guard& operator=(waiter_guard const&) = delete;
@@ -113,11 +131,13 @@ private:
 class connector final : public fiber
 {
 public:
-    connector(
-        fiber::executor_type ex, std::shared_ptr<fiber_group> g, std::shared_ptr<pool> p, pool_host& h, std::uint64_t id)
-        : fiber(std::move(ex), std::move(g)), pool_(std::move(p)), host_(h), id_(id)
-    {
-    }
+    connector(fiber::executor_type ex, std::shared_ptr<fiber_group> g, std::shared_ptr<pool> p, pool_host& h,
+        std::uint64_t id)
+        : fiber(std::move(ex), std::move(g)),
+          pool_(std::move(p)),
+          host_(h),
+          id_(id)
+    {}
 
     ~connector() override { destroy_coroutine(); }
 
@@ -127,7 +147,8 @@ private:
     void on_finished(std::exception_ptr error) override
     {
         if (error)
-            failure_ = transport_failure{make_error_code(boost::system::errc::not_enough_memory), {}, call_phase::connect};
+            failure_ =
+                transport_failure{make_error_code(boost::system::errc::not_enough_memory), {}, call_phase::connect};
         pool_->connector_ended(host_, id_, std::move(made_), std::move(failure_));
     }
 
@@ -141,9 +162,10 @@ private:
 // ---------------------------------------------------------------------------------------------------------
 
 lease::lease(std::shared_ptr<pool> from, pool_host& host, std::unique_ptr<connection> c) noexcept
-    : pool_(std::move(from)), host_(&host), connection_(std::move(c))
-{
-}
+    : pool_(std::move(from)),
+      host_(&host),
+      connection_(std::move(c))
+{}
 
 lease& lease::operator=(lease&& other) noexcept
 {
@@ -176,16 +198,23 @@ void lease::close() noexcept
 
 // ---------------------------------------------------------------------------------------------------------
 
-pool::pool(pool_params params, asio::any_io_executor ex, bool use_strands, std::shared_ptr<fiber_group> group, std::uint64_t seed)
-    : params_(params), executor_(std::move(ex)), use_strands_(use_strands), group_(std::move(group)), random_(seed | 1)
-{
-}
+pool::pool(pool_params params, asio::any_io_executor ex, bool use_strands, std::shared_ptr<fiber_group> group,
+    std::uint64_t seed)
+    : params_(params),
+      executor_(std::move(ex)),
+      use_strands_(use_strands),
+      group_(std::move(group)),
+      random_(seed | 1)
+{}
 
 pool::~pool() = default;
 
 pool_host& pool::add_host(endpoint where)
 {
     std::lock_guard const lock(mutex_);
+    for (auto const& host : hosts_)
+        if (is_same_host(host->where, where))
+            return *host;
     hosts_.push_back(std::make_unique<pool_host>(std::move(where), std::max<std::size_t>(params_.max_per_host, 1)));
     return *hosts_.back();
 }
@@ -198,67 +227,110 @@ double pool::random_tenth()
     return static_cast<double>(random_ >> 11) / static_cast<double>(std::uint64_t{1} << 53) / 10;
 }
 
-lease pool::try_acquire(pool_host& host)
+// The most recently used idle connection that is still good.
+pool::owned_connection pool::take_idle(pool_host& host, steady_time now, std::vector<owned_connection>& closed)
 {
-    auto const now = std::chrono::steady_clock::now();
-    std::vector<owned_connection> closed;  // Destroyed after the mutex is free
-    std::lock_guard const lock(mutex_);
-    trim(now, closed);
     while (auto idle = host.state_.pop_idle())
     {
         connection& c = **idle;
         if (now < c.idle_until && now < c.retire_at && c.is_quiet())
-            return lease(shared_from_this(), host, std::move(*idle));
+            return std::move(*idle);
         closed.push_back(std::move(*idle));
         state::actions todo;
         host.state_.lost(todo);
         carry_out(host, todo);
     }
-    return {};
+    return nullptr;
+}
+
+lease pool::try_acquire(pool_host& host)
+{
+    auto const now = std::chrono::steady_clock::now();
+    std::vector<owned_connection> closed; // Destroyed after the mutex is free
+    std::lock_guard const lock(mutex_);
+    trim(now, closed);
+    auto idle = take_idle(host, now, closed);
+    return idle ? lease(shared_from_this(), host, std::move(idle)) : lease();
 }
 
 task<lease> pool::acquire(fiber& f, pool_host& host, transport_failure& failure)
 {
+    f.set_deadline(steady_time::max(), error_code()); // What the call waited for before
     auto const self = std::make_shared<waiter>(f.weak_from_this(), f.get_executor());
-    state::waiter_id id{};
-    {
-        std::lock_guard const lock(mutex_);
-        state::actions todo;
-        id = host.state_.enqueue(todo);
-        host.waiters_.emplace(id, self);
-        carry_out(host, todo);
-    }
-    waiter_guard const guard(*this, host, id, self);
-
-    duration const limit = host.where.timeouts.pool;
-    self->timer.expires_at(limit == duration::zero() ? steady_time::max() : std::chrono::steady_clock::now() + limit);
+    auto const limit = host.where.timeouts.pool;
+    auto const give_up_at = deadline_after(limit);
+    owned_connection broken;
     for (;;)
     {
-        bool const too_late = co_await timer_wait(f, self->timer);
-        std::lock_guard const lock(mutex_);
-        if (self->served)
+        state::waiter_id id{};
         {
-            failure = std::move(self->failure);
+            std::vector<owned_connection> closed;
+            std::lock_guard const lock(mutex_);
+            state::actions todo;
+            if (broken)
+            {
+                closed.push_back(std::move(broken));
+                id = host.state_.enqueue_again(todo);
+            }
+            else
+            {
+                // One may have become idle since the caller looked: nobody would tell us.
+                if (auto idle = take_idle(host, std::chrono::steady_clock::now(), closed))
+                    co_return lease(shared_from_this(), host, std::move(idle));
+                id = host.state_.enqueue(todo);
+            }
+            self->served = false;
+            host.waiters_.emplace(id, self);
+            carry_out(host, todo);
+        }
+        waiter_guard const guard(*this, host, id, self);
+
+        self->timer.expires_at(give_up_at);
+        bool served = false;
+        while (!served)
+        {
+            bool const too_late = co_await timer_wait(f, self->timer);
+            std::lock_guard const lock(mutex_);
+            served = self->served;
+            if (served)
+                break;
+            failure.phase = call_phase::pool;
+            failure.ec = f.interrupted();
             if (failure.ec)
                 co_return lease();
-            co_return lease(shared_from_this(), host, std::move(self->connection));
+            if (!too_late)
+                continue;
+            // While a connection is being made for this call, its own deadlines count. It may go to another call in
+            // the end: look again later.
+            if (host.connectors_.contains(id))
+            {
+                self->timer.expires_at(deadline_after(limit));
+                continue;
+            }
+            failure.ec = errc::pool_timeout;
+            failure.detail = "all " + std::to_string(host.state_.live()) + " connections to " + host.where.where.host +
+                             " are in use";
+            co_return lease();
         }
-        failure.phase = call_phase::pool;
-        failure.ec = f.interrupted();
+        // Ours alone now
+        failure = std::move(self->failure);
         if (failure.ec)
             co_return lease();
-        if (too_late)
-        {
-            // While a connection is being made for this call, its own deadlines count.
-            if (!host.connectors_.contains(id))
-            {
-                failure.ec = errc::pool_timeout;
-                failure.detail = "all " + std::to_string(host.state_.live()) + " connections to " + host.where.where.host + " are in use";
-                co_return lease();
-            }
-            self->timer.expires_at(steady_time::max());
-        }
+        auto mine = std::move(self->connection);
+        // What came after the last response on it must not answer the next request.
+        if (mine->requests == 0 || mine->is_quiet())
+            co_return lease(shared_from_this(), host, std::move(mine));
+        broken = std::move(mine);
     }
+}
+
+// Through the plain executor: what is posted to a strand while the context is being destroyed would own the strand that
+// owns it.
+void pool::wake(std::shared_ptr<waiter> const& w)
+{
+    asio::post(executor_, [w] {
+        asio::dispatch(w->executor, [w] { w->timer.cancel(); });
+    });
 }
 
 void pool::carry_out(pool_host& host, state::actions& todo)
@@ -269,7 +341,7 @@ void pool::carry_out(pool_host& host, state::actions& todo)
         auto const w = at->second;
         w->served = true;
         w->connection = std::move(todo.give->connection);
-        asio::post(w->executor, [w] { w->timer.cancel(); });
+        wake(w);
     }
     if (todo.stop_making)
         if (auto const at = host.connectors_.find(*todo.stop_making); at != host.connectors_.end())
@@ -281,21 +353,22 @@ void pool::carry_out(pool_host& host, state::actions& todo)
             make_fiber_executor(executor_, use_strands_), group_, shared_from_this(), host, *todo.make_for);
         host.connectors_[*todo.make_for] = c;
         // Not inline: the caller holds the mutex.
-        asio::post(c->get_executor(), [c] { c->start(c->run()); });
+        asio::post(executor_, [c] { c->start(c->run()); });
     }
 }
 
 void pool::give_back(pool_host& host, owned_connection c, std::string_view keep_alive)
 {
     auto const now = std::chrono::steady_clock::now();
-    bool keep = now < c->retire_at;
-    c->idle_until = now + params_.idle_timeout;
-    if (auto const timeout = keep_alive_timeout(keep_alive))
+    if (c->requests != c->requests_when_idle)
     {
+        c->requests_when_idle = c->requests;
+        c->idle_until = add_saturated(now, params_.idle_timeout);
         // A second less: a request must not cross the server's close on the way.
-        c->idle_until = std::min(c->idle_until, now + *timeout - std::chrono::seconds(1));
-        keep = keep && c->idle_until > now;
+        if (auto const timeout = keep_alive_timeout(keep_alive))
+            c->idle_until = std::min(c->idle_until, now + *timeout - std::chrono::seconds(1));
     }
+    bool const keep = now < c->retire_at && now < c->idle_until;
     if (keep)
         c->shrink();
 
@@ -326,9 +399,9 @@ void pool::connector_ended(pool_host& host, state::waiter_id id, owned_connectio
     state::actions todo;
     if (made)
     {
-        auto const lifetime = std::chrono::duration<double>(params_.max_lifetime) * (1 - random_tenth());
-        made->retire_at = now + std::chrono::duration_cast<duration>(lifetime);
-        made->idle_until = now + params_.idle_timeout;
+        auto const less = std::chrono::duration_cast<duration>(params_.max_lifetime * random_tenth());
+        made->retire_at = add_saturated(now, params_.max_lifetime - less);
+        made->idle_until = add_saturated(now, params_.idle_timeout);
         host.state_.made(id, std::move(made), now, todo);
     }
     else if (host.state_.failed(id, todo))
@@ -336,7 +409,7 @@ void pool::connector_ended(pool_host& host, state::waiter_id id, owned_connectio
         auto const w = host.waiters_.at(id);
         w->served = true;
         w->failure = std::move(failure);
-        asio::post(w->executor, [w] { w->timer.cancel(); });
+        wake(w);
     }
     carry_out(host, todo);
 }
@@ -353,16 +426,17 @@ void pool::trim(steady_time now, std::vector<owned_connection>& closed)
     for (auto& host : hosts_)
     {
         auto& s = host->state_;
-        s.remove_idle([now](owned_connection const& c, steady_time) { return c->idle_until <= now || c->retire_at <= now; }, closed);
+        s.remove_idle(
+            [now](owned_connection const& c, steady_time) { return c->idle_until <= now || c->retire_at <= now; },
+            closed);
         while (s.idle() > params_.max_idle_per_host && s.oldest_idle_since() <= long_ago)
             s.remove_oldest_idle(closed);
         total += s.idle();
     }
     for (; total > params_.max_idle; --total)
     {
-        auto const oldest = std::min_element(hosts_.begin(), hosts_.end(), [](auto const& a, auto const& b) {
-            return a->state_.oldest_idle_since() < b->state_.oldest_idle_since();
-        });
+        auto const oldest = std::min_element(hosts_.begin(), hosts_.end(),
+            [](auto const& a, auto const& b) { return a->state_.oldest_idle_since() < b->state_.oldest_idle_since(); });
         if ((*oldest)->state_.oldest_idle_since() > long_ago)
             break;
         (*oldest)->state_.remove_oldest_idle(closed);
@@ -390,4 +464,4 @@ pool::numbers pool::count() const
     return n;
 }
 
-}  // namespace serin
+} // namespace serin

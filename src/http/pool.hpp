@@ -50,10 +50,11 @@ class pool : public std::enable_shared_from_this<pool>
 {
 public:
     // Fibers that make connections run on strands of `ex`, or on `ex` itself if the context has one thread.
-    pool(pool_params params, asio::any_io_executor ex, bool use_strands, std::shared_ptr<fiber_group> group, std::uint64_t seed);
+    pool(pool_params params, asio::any_io_executor ex, bool use_strands, std::shared_ptr<fiber_group> group,
+        std::uint64_t seed);
     ~pool();
 
-    // A host to connect to; lives as long as the pool.
+    // A host to connect to, the same one for the same origin and TLS configuration. Lives as long as the pool.
     pool_host& add_host(endpoint where);
 
     // An idle connection, if there is a good one.
@@ -83,9 +84,11 @@ private:
     struct waiter;
     class waiter_guard;
 
+    owned_connection take_idle(pool_host& host, steady_time now, std::vector<owned_connection>& closed);
     void give_back(pool_host& host, owned_connection c, std::string_view keep_alive);
     void connection_closed(pool_host& host) noexcept;
     void connector_ended(pool_host& host, state::waiter_id id, owned_connection made, transport_failure failure);
+    void wake(std::shared_ptr<waiter> const& w);
     void carry_out(pool_host& host, state::actions& todo);
     void trim(steady_time now, std::vector<owned_connection>& closed);
     double random_tenth();
@@ -119,6 +122,6 @@ private:
 // The executor of a new call or connection attempt.
 asio::any_io_executor make_fiber_executor(asio::any_io_executor const& ex, bool use_strands);
 
-}  // namespace serin
+} // namespace serin
 
 #endif

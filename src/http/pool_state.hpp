@@ -60,6 +60,15 @@ public:
         return id;
     }
 
+    // Queues before all others: the connection that he was given is gone, and another may take its place.
+    waiter_id enqueue_again(actions& todo)
+    {
+        waiter_id const id = ++last_id_;
+        queue_.push_front({id, false});
+        lost(todo);
+        return id;
+    }
+
     // A waiter gives up. False: he is not in the queue any more, he has been given a connection or an error.
     bool abandon(waiter_id id, actions& todo)
     {
@@ -151,7 +160,7 @@ private:
     struct waiter
     {
         waiter_id id;
-        bool making;  // A connection is being made on his behalf.
+        bool making; // A connection is being made on his behalf.
     };
 
     struct idle_entry
@@ -197,9 +206,9 @@ private:
     std::size_t making_ = 0;
     waiter_id last_id_ = 0;
     std::deque<waiter> queue_;
-    std::vector<idle_entry> idle_;  // Oldest first
+    std::vector<idle_entry> idle_; // Oldest first
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

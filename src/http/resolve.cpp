@@ -32,7 +32,7 @@ public:
     }
 };
 
-}  // namespace
+} // namespace
 
 std::shared_ptr<resolver> make_system_resolver(asio::any_io_executor ex)
 {
@@ -59,9 +59,9 @@ addresses interleave_families(addresses all)
 }
 
 resolve_cache::resolve_cache(std::shared_ptr<resolver> source, std::chrono::steady_clock::duration keep)
-    : source_(std::move(source)), keep_(keep)
-{
-}
+    : source_(std::move(source)),
+      keep_(keep)
+{}
 
 task<error_code> resolve_cache::resolve(fiber& f, std::string const& host, addresses& out, std::string& why)
 {
@@ -74,8 +74,8 @@ task<error_code> resolve_cache::resolve(fiber& f, std::string const& host, addre
         co_return error_code();
     }
 
-    auto const self = std::make_shared<waiter>();
-    self->owner = f.shared_from_this();
+    auto const self = std::make_shared<answer>();
+    std::weak_ptr<pending> waited_for;
     std::shared_ptr<pending> to_start;
     {
         std::lock_guard const lock(mutex_);
@@ -91,23 +91,41 @@ task<error_code> resolve_cache::resolve(fiber& f, std::string const& host, addre
             running = to_start = std::make_shared<pending>();
             e.running = running;
         }
-        running->waiters.push_back(self);
+        waited_for = running;
+        running->waiters.push_back(waiter{fiber_ref(f), self});
     }
     if (to_start)
     {
-        source_->lookup(
-            host, [cache = shared_from_this(), host, lookup = std::move(to_start)](error_code ec, addresses found) {
-                cache->on_found(host, *lookup, ec, std::move(found));
-            });
+        source_->lookup(host, [cache = shared_from_this(), host, lookup = std::move(to_start)](error_code ec,
+                                  addresses found) { cache->on_found(host, *lookup, ec, std::move(found)); });
     }
 
     error_code const interrupted = co_await bare_wait(f);
     self->waiting = false;
     if (interrupted)
+    {
+        if (auto const lookup = waited_for.lock())
+            give_up(*lookup, *self);
         co_return interrupted;
+    }
     out = std::move(self->found);
     why = std::move(self->why);
     co_return self->ec;
+}
+
+// The lookup goes on without him, and must not keep him and all he holds until it ends.
+void resolve_cache::give_up(pending& lookup, answer const& who)
+{
+    std::list<waiter> mine;
+    {
+        std::lock_guard const lock(mutex_);
+        auto const at = std::find_if(
+            lookup.waiters.begin(), lookup.waiters.end(), [&who](waiter const& w) { return w.to.get() == &who; });
+        if (at != lookup.waiters.end())
+            mine.splice(mine.end(), lookup.waiters, at);
+    }
+    for (waiter& w : mine)
+        w.owner.take();
 }
 
 void resolve_cache::on_found(std::string const& host, pending& lookup, error_code ec, addresses found)
@@ -115,47 +133,42 @@ void resolve_cache::on_found(std::string const& host, pending& lookup, error_cod
     found = interleave_families(std::move(found));
     std::string why;
     if (ec == asio::error::operation_not_supported)
-    {
-        why = "this io_context cannot resolve names: it was made with BOOST_ASIO_CONCURRENCY_HINT_UNSAFE or without threads";
-    }
+        why = "this io_context cannot resolve names: it was made with BOOST_ASIO_CONCURRENCY_HINT_UNSAFE or without "
+              "threads";
     else if (ec)
-    {
         why = host + ": " + ec.message();
-    }
     else if (found.empty())
-    {
         why = host + ": no address";
-    }
 
-    std::vector<std::shared_ptr<waiter>> waiters;
+    std::list<waiter> waiters;
     {
         std::lock_guard const lock(mutex_);
-        entry& e = entries_[host];
         waiters.swap(lookup.waiters);
+        entry& e = entries_[host];
+        e.running.reset();
         if (why.empty())
         {
             e.found = found;
             e.until = std::chrono::steady_clock::now() + keep_;
-            e.running.reset();
         }
         else
         {
             entries_.erase(host);
         }
     }
-    for (auto& w : waiters)
+    for (waiter& w : waiters)
     {
-        auto const executor = w->owner->get_executor();
-        asio::post(executor, [w, why, found] {
-            auto const owner = std::exchange(w->owner, nullptr);
-            if (!w->waiting)
+        auto const executor = w.owner.get_executor();
+        asio::post(executor, [owner = std::move(w.owner), to = std::move(w.to), why, found]() mutable {
+            auto const f = owner.take();
+            if (!to->waiting)
                 return;
-            w->ec = why.empty() ? error_code() : make_error_code(errc::resolve_failed);
-            w->why = why;
-            w->found = found;
-            owner->resume();
+            to->ec = why.empty() ? error_code() : make_error_code(errc::resolve_failed);
+            to->why = std::move(why);
+            to->found = std::move(found);
+            f->resume();
         });
     }
 }
 
-}  // namespace serin
+} // namespace serin

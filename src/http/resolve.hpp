@@ -9,7 +9,9 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/address.hpp>
 
+#include <chrono>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -48,20 +50,25 @@ public:
     task<error_code> resolve(fiber& f, std::string const& host, addresses& out, std::string& why);
 
 private:
-    // Someone who waits. Touched on the fiber's executor only.
-    struct waiter
+    // What someone who waits is told. Touched on his fiber's executor only.
+    struct answer
     {
-        std::shared_ptr<fiber> owner;
         bool waiting = true;
         error_code ec;
         addresses found;
         std::string why;
     };
 
+    struct waiter
+    {
+        fiber_ref owner;
+        std::shared_ptr<answer> to;
+    };
+
     // A lookup under way; owned by the resolver's handler, which thereby owns the fibers that wait.
     struct pending
     {
-        std::vector<std::shared_ptr<waiter>> waiters;
+        std::list<waiter> waiters; // Under the mutex
     };
 
     struct entry
@@ -72,6 +79,7 @@ private:
     };
 
     void on_found(std::string const& host, pending& lookup, error_code ec, addresses found);
+    void give_up(pending& lookup, answer const& who);
 
     std::shared_ptr<resolver> source_;
     std::chrono::steady_clock::duration keep_;
@@ -79,6 +87,6 @@ private:
     std::map<std::string, entry> entries_;
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

@@ -17,7 +17,7 @@ namespace http = boost::beast::http;
 bool is_token_char(char c) noexcept
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-        (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
+           (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
 }
 
 bool is_hex_digit(char c) noexcept
@@ -36,23 +36,38 @@ bool can_become_line(std::string_view part) noexcept
     });
 }
 
-bool can_become_status_line(std::string_view part) noexcept
+bool can_become_status_line(std::string_view bytes) noexcept
 {
-    // 9: a digit
-    constexpr std::string_view pattern = "HTTP/1.9 999";
-    for (std::size_t i = 0; i < std::min(part.size(), pattern.size()); ++i)
-        if (pattern[i] == '9' ? part[i] < '0' || part[i] > '9' : part[i] != pattern[i])
+    auto const end = bytes.find("\r\n");
+    auto const line = bytes.substr(0, end);
+    constexpr std::string_view pattern = "HTTP/1.9 999 "; // 9: a digit
+    for (std::size_t i = 0; i < std::min(line.size(), pattern.size()); ++i)
+        if (pattern[i] == '9' ? line[i] < '0' || line[i] > '9' : line[i] != pattern[i])
             return false;
-    return can_become_line(part);
+    return can_become_line(line) && (end == std::string_view::npos || line.size() >= pattern.size());
 }
 
 bool can_become_field(std::string_view part) noexcept
 {
     if (part.empty() || part == "\r")
-        return true;  // The empty line
+        return true; // The empty line
     auto const name_end = std::find_if_not(part.begin(), part.end(), is_token_char);
     bool const folded = part.front() == ' ' || part.front() == '\t';
-    return can_become_line(part) && (folded || name_end == part.end() || (*name_end == ':' && name_end != part.begin()));
+    return can_become_line(part) &&
+           (folded || name_end == part.end() || (*name_end == ':' && name_end != part.begin()));
+}
+
+bool can_become_fields(std::string_view bytes) noexcept
+{
+    for (;;)
+    {
+        auto const end = bytes.find("\r\n");
+        if (!can_become_field(bytes.substr(0, end)))
+            return false;
+        if (end == std::string_view::npos)
+            return true;
+        bytes.remove_prefix(end + 2);
+    }
 }
 
 // Whether bytes that Beast waits to complete can become the first line of a chunk, or the last chunk and a trailer.
@@ -71,16 +86,9 @@ bool can_become_chunk_header(std::string_view bytes, bool after_chunk) noexcept
     constexpr std::string_view may_follow = "\r; \t";
     if (after_size == bytes.begin() || may_follow.find(*after_size) == std::string_view::npos)
         return false;
-    for (bool first = true;; first = false)
-    {
-        auto const end = bytes.find("\r\n");
-        auto const line = bytes.substr(0, end);
-        if (first ? !can_become_line(line) : !can_become_field(line))
-            return false;
-        if (end == std::string_view::npos)
-            return true;
-        bytes.remove_prefix(end + 2);
-    }
+    auto const end = bytes.find("\r\n");
+    return can_become_line(bytes.substr(0, end)) &&
+           (end == std::string_view::npos || can_become_fields(bytes.substr(end + 2)));
 }
 
 // How much of a head to give to Beast. If it saw a part of a line it would look at nothing more until the head is
@@ -93,12 +101,21 @@ std::size_t whole_lines(std::string_view head, bool after_status_line) noexcept
     return end == std::string_view::npos ? 0 : end + 3;
 }
 
-}  // namespace
+} // namespace
 
 void field_block::clear() noexcept
 {
     text_.clear();
     entries_.clear();
+}
+
+void field_block::shrink(std::size_t bytes)
+{
+    clear();
+    if (text_.capacity() > bytes)
+        text_ = std::string();
+    if (entries_.capacity() * sizeof(entry) > bytes)
+        entries_ = std::vector<entry>();
 }
 
 void field_block::add(std::string_view name, std::string_view value)
@@ -122,17 +139,18 @@ headers field_block::to_headers() const
     headers all;
     all.reserve(entries_.size());
     for (entry const& e : entries_)
-        all.emplace_back(
-            text_.substr(e.name_begin, e.value_begin - e.name_begin), text_.substr(e.value_begin, e.value_end - e.value_begin));
+        all.emplace_back(text_.substr(e.name_begin, e.value_begin - e.name_begin),
+            text_.substr(e.value_begin, e.value_end - e.value_begin));
     return all;
 }
 
 response_parser::response_parser(std::size_t head_limit, field_block& fields) : fields_(fields), head_limit_(head_limit)
 {
     fields_.clear();
-    eager(false);  // One step a call: the caller takes the body piece by piece
+    eager(false); // One step a call: the caller takes the body piece by piece
     base::body_limit(boost::none);
-    header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(head_limit, std::numeric_limits<std::uint32_t>::max())));
+    header_limit(
+        static_cast<std::uint32_t>(std::min<std::size_t>(head_limit, std::numeric_limits<std::uint32_t>::max())));
 }
 
 response_parser::step response_parser::fail(error_code& ec, errc why) const noexcept
@@ -165,7 +183,7 @@ response_parser::step response_parser::advance(std::string_view bytes, std::size
         if (in_head)
             size = whole_lines(rest, status_ != 0);
         else if (!in_head && chunked() && !after_chunk_ && size == 4 && rest.front() == '0')
-            size = 0;  // Beast asserts that it never sees four bytes of an empty body: "0\r\n\r"
+            size = 0; // Beast asserts that it never sees four bytes of an empty body: "0\r\n\r"
         beast_error bec = http::error::need_more;
         if (size != 0)
         {
@@ -179,10 +197,9 @@ response_parser::step response_parser::advance(std::string_view bytes, std::size
         if (bec == http::error::need_more)
         {
             std::string_view const line = bytes.substr(used);
-            std::string_view const head_line = line.substr(0, line.rfind("\r\n"));
-            bool const good = !in_head ? can_become_chunk_header(line, after_chunk_)
-                : status_ == 0         ? can_become_status_line(head_line)
-                                       : can_become_field(head_line);
+            bool const good = !in_head       ? can_become_chunk_header(line, after_chunk_)
+                              : status_ == 0 ? can_become_status_line(line)
+                                             : can_become_fields(line);
             if (!good)
                 return fail(ec, errc::malformed_response);
             if (line.size() >= head_limit_ || head_size_ + (in_head ? line.size() : 0) > head_limit_)
@@ -236,9 +253,10 @@ void response_parser::on_field_impl(http::field name_id, view name, view value, 
             ec = http::error::header_limit;
         return;
     }
-    if (name_id == http::field::transfer_encoding && !header_names_equal(std::string_view(value.data(), value.size()), "chunked"))
+    if (name_id == http::field::transfer_encoding &&
+        !header_names_equal(std::string_view(value.data(), value.size()), "chunked"))
     {
-        ec = http::error::bad_transfer_encoding;  // No coding but chunked was offered
+        ec = http::error::bad_transfer_encoding; // No coding but chunked was offered
         return;
     }
     fields_.add(std::string_view(name.data(), name.size()), std::string_view(value.data(), value.size()));
@@ -283,4 +301,4 @@ void response_parser::on_finish_impl(beast_error& ec)
     ec = {};
 }
 
-}  // namespace serin
+} // namespace serin

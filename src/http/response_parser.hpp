@@ -25,6 +25,9 @@ public:
     void clear() noexcept;
     void add(std::string_view name, std::string_view value);
 
+    // Clears it, and gives back memory if it holds more than `bytes`.
+    void shrink(std::size_t bytes);
+
     // The value of the first field of that name, or an empty view; valid until the next add or clear.
     std::string_view find(std::string_view name) const noexcept;
 
@@ -50,10 +53,10 @@ class response_parser : private boost::beast::http::basic_parser<false>
 public:
     enum class step
     {
-        need_more,  // Everything there is was used.
-        head,       // Status and fields are complete.
-        body,       // piece() holds bytes of the body.
-        end,        // The response is complete.
+        need_more, // Everything there is was used.
+        head,      // Status and fields are complete.
+        body,      // piece() holds bytes of the body.
+        end,       // The response is complete.
         failed,
     };
 
@@ -110,9 +113,9 @@ private:
     bool got_anything_ = false;
     bool head_reported_ = false;
     bool is_http_1_0_ = false;
-    bool after_chunk_ = false;  // A chunk's data has begun: the line end after it belongs to the next chunk's header.
+    bool after_chunk_ = false; // A chunk's data has begun: the line end after it belongs to the next chunk's header.
 };
 
-}  // namespace serin
+} // namespace serin
 
 #endif

@@ -57,63 +57,6 @@ constexpr std::chrono::milliseconds server_accept_backoff{50};
 // How long an orderly TLS end waits for the peer's close_notify.
 constexpr std::chrono::milliseconds server_shutdown_timeout{250};
 
-// Keeps what a server needs of a request, and nothing of the trailer.
-class server_parser final : public server_beast::http::basic_parser<true>
-{
-    http_server_request& request_;
-    std::size_t const limit_;
-    std::size_t trailer_ = 0;
-
-    void on_request_impl(server_beast::http::verb, server_beast::string_view method, server_beast::string_view target,
-        int version, server_beast::error_code&) override
-    {
-        request_.method.assign(method.data(), method.size());
-        request_.target.assign(target.data(), target.size());
-        request_.http_1_0 = version < 11;
-    }
-
-    void on_response_impl(int, server_beast::string_view, int, server_beast::error_code&) override {}
-
-    void on_field_impl(server_beast::http::field, server_beast::string_view name, server_beast::string_view value,
-        server_beast::error_code& ec) override
-    {
-        if (!is_header_done())
-            request_.headers.emplace_back(
-                std::string(name.data(), name.size()), std::string(value.data(), value.size()));
-        else if ((trailer_ += name.size() + value.size()) > limit_)
-            ec = server_beast::http::error::header_limit;
-    }
-
-    void on_header_impl(server_beast::error_code&) override {}
-    void on_body_init_impl(boost::optional<std::uint64_t> const&, server_beast::error_code&) override {}
-
-    std::size_t on_body_impl(server_beast::string_view bytes, server_beast::error_code&) override
-    {
-        body.append(bytes.data(), bytes.size());
-        return bytes.size();
-    }
-
-    void on_chunk_header_impl(std::uint64_t, server_beast::string_view, server_beast::error_code&) override {}
-
-    std::size_t on_chunk_body_impl(std::uint64_t, server_beast::string_view bytes, server_beast::error_code&) override
-    {
-        body.append(bytes.data(), bytes.size());
-        return bytes.size();
-    }
-
-    void on_finish_impl(server_beast::error_code&) override {}
-
-public:
-    std::string body; // Not yet handed out.
-
-    server_parser(http_server_request& request, std::size_t limit) : request_(request), limit_(limit)
-    {
-        header_limit(static_cast<std::uint32_t>(limit));
-        // The handler decides what is too large.
-        body_limit(boost::none);
-    }
-};
-
 std::string server_render_head(http_server_head const& head, bool close)
 {
     std::string text = head.http_1_0 ? "HTTP/1.0 " : "HTTP/1.1 ";
@@ -184,6 +127,63 @@ std::string server_client_name(SSL* ssl)
 }
 
 } // namespace
+
+// Keeps what a server needs of a request, and nothing of the trailer.
+class http_server_parser final : public server_beast::http::basic_parser<true>
+{
+    http_server_request& request_;
+    std::size_t const limit_;
+    std::size_t trailer_ = 0;
+
+    void on_request_impl(server_beast::http::verb, server_beast::string_view method, server_beast::string_view target,
+        int version, server_beast::error_code&) override
+    {
+        request_.method.assign(method.data(), method.size());
+        request_.target.assign(target.data(), target.size());
+        request_.http_1_0 = version < 11;
+    }
+
+    void on_response_impl(int, server_beast::string_view, int, server_beast::error_code&) override {}
+
+    void on_field_impl(server_beast::http::field, server_beast::string_view name, server_beast::string_view value,
+        server_beast::error_code& ec) override
+    {
+        if (!is_header_done())
+            request_.headers.emplace_back(
+                std::string(name.data(), name.size()), std::string(value.data(), value.size()));
+        else if ((trailer_ += name.size() + value.size()) > limit_)
+            ec = server_beast::http::error::header_limit;
+    }
+
+    void on_header_impl(server_beast::error_code&) override {}
+    void on_body_init_impl(boost::optional<std::uint64_t> const&, server_beast::error_code&) override {}
+
+    std::size_t on_body_impl(server_beast::string_view bytes, server_beast::error_code&) override
+    {
+        body.append(bytes.data(), bytes.size());
+        return bytes.size();
+    }
+
+    void on_chunk_header_impl(std::uint64_t, server_beast::string_view, server_beast::error_code&) override {}
+
+    std::size_t on_chunk_body_impl(std::uint64_t, server_beast::string_view bytes, server_beast::error_code&) override
+    {
+        body.append(bytes.data(), bytes.size());
+        return bytes.size();
+    }
+
+    void on_finish_impl(server_beast::error_code&) override {}
+
+public:
+    std::string body; // Not yet handed out.
+
+    http_server_parser(http_server_request& request, std::size_t limit) : request_(request), limit_(limit)
+    {
+        header_limit(static_cast<std::uint32_t>(limit));
+        // The handler decides what is too large.
+        body_limit(boost::none);
+    }
+};
 
 class http_server_state : public std::enable_shared_from_this<http_server_state>
 {
@@ -292,7 +292,7 @@ private:
     // What the coroutine waits on when it waits for time or for the pending read.
     asio::steady_timer wake_;
 
-    std::optional<server_parser> parser_;
+    std::optional<http_server_parser> parser_;
     server_beast::flat_buffer in_;
     std::vector<char> read_buffer_;
     error_code read_error_;
@@ -307,6 +307,7 @@ private:
     void start_read(std::size_t max);
     void on_read(error_code ec, std::size_t n);
     void watch();
+    void abort_after(std::chrono::milliseconds t);
     error_code parse();
     bool peer_hung_up();
 
@@ -355,6 +356,16 @@ void http_connection::watch()
 {
     if (answering_ && body_done() && !reading_ && !gone() && in_.size() < server_pipeline_limit)
         start_read(server_read_size);
+}
+
+// Limits what follows; `wake_.cancel()` lifts the limit.
+void http_connection::abort_after(std::chrono::milliseconds t)
+{
+    wake_.expires_after(t);
+    wake_.async_wait([self = shared_from_this()](error_code ec) {
+        if (!ec)
+            self->abort();
+    });
 }
 
 // Completes when there are more bytes in the buffer than before.
@@ -524,7 +535,10 @@ asio::awaitable<bool> http_connection::sleep_until(server_clock::time_point t)
         if (!reading_)
         {
             if (peer_hung_up())
+            {
+                read_error_ = asio::error::eof;
                 co_return false;
+            }
             tick = std::min(t, now + server_hangup_interval);
         }
         wake_.expires_at(tick);
@@ -539,13 +553,7 @@ asio::awaitable<error_code> http_connection::handshake()
 {
     auto const timeout = server_->params.handshake_timeout;
     if (timeout.count() != 0)
-    {
-        wake_.expires_after(timeout);
-        wake_.async_wait([self = shared_from_this()](error_code ec) {
-            if (!ec)
-                self->abort();
-        });
-    }
+        abort_after(timeout);
     error_code ec;
     co_await tls_->async_handshake(asio::ssl::stream_base::server, asio::redirect_error(asio::use_awaitable, ec));
     wake_.cancel();
@@ -588,14 +596,9 @@ asio::awaitable<void> http_connection::shut_down()
     }
     if (gone())
         co_return;
-    auto const close_later = [self = shared_from_this()](error_code failed) {
-        if (!failed)
-            self->abort();
-    };
     if (tls_ && close_notify)
     {
-        wake_.expires_after(server_shutdown_timeout);
-        wake_.async_wait(close_later);
+        abort_after(server_shutdown_timeout);
         co_await tls_->async_shutdown(asio::redirect_error(asio::use_awaitable, ec));
         wake_.cancel();
     }
@@ -604,8 +607,7 @@ asio::awaitable<void> http_connection::shut_down()
     if (!linger || !unread || aborted_)
         co_return;
     // Closing now would reset the connection, and the client might never see the answer.
-    wake_.expires_after(server_->params.linger_timeout);
-    wake_.async_wait(close_later);
+    abort_after(server_->params.linger_timeout);
     read_buffer_.resize(server_read_size);
     ec.clear();
     for (;;)

@@ -140,7 +140,8 @@ public:
     // Waits. False at once when the client has gone or the server closes, true at the given time.
     asio::awaitable<bool> sleep_until(std::chrono::steady_clock::time_point t);
 
-    // Whether the client closed the connection. Known only once all of the body was read.
+    // Whether the client closed the connection, or the server does. Until all of the body was read, this is known
+    // only from a read or a sleep that failed.
     bool client_gone() const noexcept;
 
     // Closes the connection when the handler returns: an orderly end. `close_notify`: with TLS, say so there too.

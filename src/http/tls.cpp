@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include <cstdlib>
+#include <tuple>
 
 namespace serin {
 namespace {
@@ -18,11 +19,11 @@ namespace {
 constexpr std::size_t max_sessions_per_host = 16;
 
 constexpr char const* system_bundles[] = {
-    "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Ubuntu, Arch, Gentoo, Alpine
-    "/etc/pki/tls/certs/ca-bundle.crt",                   // Fedora, RHEL
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // CentOS
-    "/etc/ssl/ca-bundle.pem",                             // openSUSE
-    "/etc/ssl/cert.pem",                                  // Alpine, BSD, macOS
+    "/etc/ssl/certs/ca-certificates.crt",                // Debian, Ubuntu, Arch, Gentoo, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt",                  // Fedora, RHEL
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // CentOS
+    "/etc/ssl/ca-bundle.pem",                            // openSUSE
+    "/etc/ssl/cert.pem",                                 // Alpine, BSD, macOS
 };
 
 // Sessions reach their host through the SSL object; a connection keeps the sessions alive.
@@ -73,7 +74,7 @@ bool load_system_trust(SSL_CTX* context, std::string& why)
     return false;
 }
 
-}  // namespace
+} // namespace
 
 void tls_sessions::put(SSL_SESSION* session)
 {
@@ -99,6 +100,14 @@ void tls_sessions::offer(SSL* ssl)
 
 tls_context::tls_context(tls_params params) : params_(std::move(params)) {}
 
+bool tls_context::is_same(tls_context const& other) const noexcept
+{
+    auto const parts = [](tls_params const& p) {
+        return std::tie(p.ca_file, p.ca_pem, p.certificate_file, p.private_key_file);
+    };
+    return parts(params_) == parts(other.params_);
+}
+
 bool tls_context::load(std::string& why)
 {
     if (context_)
@@ -114,7 +123,7 @@ bool tls_context::load(std::string& why)
     SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
     SSL_CTX_set_verify(c, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_read_ahead(c, 1);  // One receive for a record's head and body
+    SSL_CTX_set_read_ahead(c, 1); // One receive for a record's head and body
     // Many servers close without a close_notify. What a cut leaves out is found by the framing above.
     SSL_CTX_set_options(c, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -168,7 +177,8 @@ ssl_ptr tls_context::make_client(origin const& to, std::shared_ptr<tls_sessions>
     else if (ok)
     {
         SSL_set_hostflags(ssl.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        ok = SSL_set_tlsext_host_name(ssl.get(), to.host.c_str()) == 1 && SSL_set1_host(ssl.get(), to.host.c_str()) == 1;
+        ok =
+            SSL_set_tlsext_host_name(ssl.get(), to.host.c_str()) == 1 && SSL_set1_host(ssl.get(), to.host.c_str()) == 1;
     }
     if (!ok || SSL_set_ex_data(ssl.get(), sessions_index(), sessions.get()) != 1)
     {
@@ -197,4 +207,4 @@ std::string tls_error_text(SSL const* ssl)
     return text;
 }
 
-}  // namespace serin
+} // namespace serin

@@ -49,6 +49,9 @@ class tls_context
 public:
     explicit tls_context(tls_params params);
 
+    // Whether both are made of the same configuration.
+    bool is_same(tls_context const& other) const noexcept;
+
     // A client for one connection to `to`, which checks the certificate's chain and the host's name.
     // On failure null, and `why` says what is missing.
     ssl_ptr make_client(origin const& to, std::shared_ptr<tls_sessions> const& sessions, std::string& why);
@@ -64,6 +67,6 @@ private:
 // What the last failed OpenSSL call of this thread had to say. Empties OpenSSL's error queue.
 std::string tls_error_text(SSL const* ssl);
 
-}  // namespace serin
+} // namespace serin
 
 #endif

@@ -16,11 +16,11 @@ namespace serin {
 struct origin
 {
     bool tls = false;
-    std::string host;         // A name or an IP literal, without brackets.
-    bool is_ip = false;       // The host is an IP literal.
+    std::string host;   // A name or an IP literal, without brackets.
+    bool is_ip = false; // The host is an IP literal.
     std::uint16_t port = 0;
-    std::string host_header;  // Value of the Host field: with brackets, and with the port if it is not the default.
-    std::string path;         // Path of the base URL without its last slash; may be empty.
+    std::string host_header; // Value of the Host field: with brackets, and with the port if it is not the default.
+    std::string path;        // Path of the base URL without its last slash; may be empty.
 
     // Whether the host is this machine by its name alone: "localhost", 127.0.0.0/8 or ::1.
     bool is_loopback() const;
@@ -30,6 +30,6 @@ struct origin
 // user information that the URL may hold.
 error_code parse_base_url(std::string_view url, origin& out, std::string& why);
 
-}  // namespace serin
+} // namespace serin
 
 #endif

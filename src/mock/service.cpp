@@ -13,6 +13,7 @@
 
 #if defined(__GNUC__) && !defined(__clang__)
 // GCC 12 takes a coroutine frame's own operator delete for a mistake.
+#pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 #endif
 
@@ -395,7 +396,7 @@ asio::awaitable<bool> service::serve(http_exchange& exchange, std::size_t id)
     behavior b;
     error_code const ec = co_await read_body(exchange, id, body, b);
     if (ec)
-        co_return ec == errc::response_too_large;
+        co_return !exchange.client_gone();
     bool const models = path == "/v1/models" && request.method == "GET";
     if (!chat && !models)
     {
@@ -430,6 +431,8 @@ asio::awaitable<error_code> service::read_body(
     update_record(id, [&](request_record& r) { r.body = body; });
     if (ec == errc::response_too_large)
         co_await send_json(exchange, id, 413, error_json(b, 413));
+    else if (ec && !exchange.client_gone())
+        co_await send_json(exchange, id, 400, error_json(b, 400));
     co_return ec;
 }
 
@@ -453,7 +456,7 @@ asio::awaitable<bool> service::serve_chat(http_exchange& exchange, std::size_t i
     std::string body;
     error_code const ec = co_await read_body(exchange, id, body, b);
     if (ec)
-        co_return ec == errc::response_too_large;
+        co_return !exchange.client_gone();
     std::string const complaint = service_read_call(body, call);
     update_record(id, [&](request_record& r) { r.model = call.model; });
     if (!complaint.empty())
@@ -490,7 +493,7 @@ asio::awaitable<bool> service::respond(
             co_return false;
     }
     if (b.fault == fault::close_before_head || b.fault == fault::reset_before_head)
-        co_return co_await fail(exchange, b);
+        co_return co_await fail(exchange, b, call.stream);
     exchange.write_slowly(b.write_size, b.write_interval);
     bool complete = true;
     if (b.raw)
@@ -524,7 +527,7 @@ asio::awaitable<bool> service::wait(http_exchange& exchange, behavior const& b, 
 }
 
 // Lets the fault of a behavior happen to the connection.
-asio::awaitable<bool> service::fail(http_exchange& exchange, behavior const& b)
+asio::awaitable<bool> service::fail(http_exchange& exchange, behavior const& b, bool in_stream)
 {
     switch (b.fault)
     {
@@ -532,7 +535,10 @@ asio::awaitable<bool> service::fail(http_exchange& exchange, behavior const& b)
     case fault::cut: exchange.close(b.close_notify, false); break;
     case fault::reset_before_head:
     case fault::reset: exchange.reset(); break;
-    case fault::stall: co_return co_await wait(exchange, b, service_clock::time_point::max());
+    case fault::stall:
+        if (in_stream)
+            co_return co_await wait(exchange, b, service_clock::time_point::max());
+        co_return co_await exchange.sleep_until(service_clock::time_point::max());
     case fault::none:
     case fault::malformed:
     case fault::error:
@@ -581,7 +587,7 @@ asio::awaitable<bool> service::respond_whole(
     if (ec)
         co_return false;
     if (breaks)
-        co_return co_await fail(exchange, b);
+        co_return co_await fail(exchange, b, false);
     if (!b.terminate)
         co_return co_await exchange.sleep_until(service_clock::time_point::max());
     ec = co_await exchange.finish();
@@ -640,7 +646,7 @@ asio::awaitable<bool> service::respond_stream(
         else if (token == fault_at && b.fault == fault::error)
             end = error;
         else if (token == fault_at)
-            co_return co_await fail(exchange, b);
+            co_return co_await fail(exchange, b, true);
         if (token == tokens || (token == fault_at && b.fault == fault::error))
             break;
         auto const delay = token == 0 ? b.first_token_delay : b.token_delay;
@@ -665,3 +671,7 @@ asio::awaitable<bool> service::respond_stream(
 }
 
 } // namespace serin::mock
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif

@@ -93,6 +93,8 @@ private:
     // These return false if the client left before the end.
     asio::awaitable<bool> serve(http_exchange& exchange, std::size_t id);
     asio::awaitable<bool> serve_chat(http_exchange& exchange, std::size_t id);
+
+    // Answers by itself when it fails.
     asio::awaitable<error_code> read_body(
         http_exchange& exchange, std::size_t id, std::string& body, behavior const& b);
     asio::awaitable<bool> respond(http_exchange& exchange, std::size_t id, behavior const& b, chat_call const& call);
@@ -100,7 +102,7 @@ private:
         http_exchange& exchange, std::size_t id, behavior const& b, chat_call const& call);
     asio::awaitable<bool> respond_stream(
         http_exchange& exchange, std::size_t id, behavior const& b, chat_call const& call);
-    asio::awaitable<bool> fail(http_exchange& exchange, behavior const& b);
+    asio::awaitable<bool> fail(http_exchange& exchange, behavior const& b, bool in_stream);
     asio::awaitable<bool> wait(http_exchange& exchange, behavior const& b, std::chrono::steady_clock::time_point t);
     asio::awaitable<bool> send_json(http_exchange& exchange, std::size_t id, int status, std::string const& body);
 };

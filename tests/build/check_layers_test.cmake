@@ -61,7 +61,6 @@ rejects(include/serin/http/a.hpp <boost/asio/ssl.hpp>)
 rejects(include/serin/http/a.hpp <boost/asio.hpp>)
 rejects(include/serin/client.hpp <boost/asio/steady_timer.hpp>)
 rejects(include/serin/core/a.hpp <openssl/ssl.h>)
-rejects(include/serin/chat/a.hpp <simdjson.h>)
 rejects(include/serin/chat/a.hpp <nlohmann/json.hpp>)
 rejects(include/serin/mock/a.hpp "\"nlohmann/json.hpp\"")
 

@@ -4,31 +4,27 @@
 #ifndef SERIN_TESTS_CONFORMANCE_LOAD_HPP
 #define SERIN_TESTS_CONFORMANCE_LOAD_HPP
 
+#include "catch.hpp"
+#include "conformance.hpp"
+
 #include <nlohmann/json.hpp>
 
-#include <cstdlib>
-#include <fstream>
-#include <iostream>
 #include <string>
 
 namespace serin::test {
 
-/// The cases of a file of the conformance data, or an empty array, with the reason printed, if there is none.
+/// The cases of a file of the conformance data; none, with a warning, if the data is not there.
 inline nlohmann::json conformance_cases(std::string const& file)
 {
-    char const* const folder = std::getenv("SERIN_CONFORMANCE_DIR");
-    if (!folder)
+    auto const dir = conformance_dir();
+    if (!dir)
     {
-        std::cout << file << ": skipped, SERIN_CONFORMANCE_DIR is not set\n";
+        WARN(no_conformance_data);
         return nlohmann::json::array();
     }
-    std::ifstream in(std::string(folder) + "/" + file);
-    if (!in)
-    {
-        std::cout << file << ": skipped, not in " << folder << '\n';
-        return nlohmann::json::array();
-    }
-    return nlohmann::json::parse(in);
+    nlohmann::json cases = load_json(*dir / file);
+    REQUIRE_FALSE(cases.empty());
+    return cases;
 }
 
 /// The string at a key; empty if it is null or not there.

@@ -1,30 +1,23 @@
 // SPDX-FileCopyrightText: 2026 the Serin authors
 // SPDX-License-Identifier: BSL-1.0
 
-// Retry-After against a table of cases: file retry_cases.json in the folder SERIN_CONFORMANCE_DIR.
-
 #include <serin/policy/retry.hpp>
 
 #include "catch.hpp"
-
-#include <nlohmann/json.hpp>
+#include "conformance.hpp"
 
 #include <chrono>
-#include <cstdlib>
-#include <fstream>
 #include <string>
 
 TEST_CASE("conformance: Retry-After")
 {
-    char const* const folder = std::getenv("SERIN_CONFORMANCE_DIR");
-    if (!folder)
+    auto const dir = serin::test::conformance_dir();
+    if (!dir)
     {
-        WARN("skipped: SERIN_CONFORMANCE_DIR is not set");
+        WARN(serin::test::no_conformance_data);
         return;
     }
-    std::ifstream file(std::string(folder) + "/retry_cases.json");
-    auto const table = nlohmann::json::parse(file, nullptr, false);
-    REQUIRE(table.is_object());
+    auto const table = serin::test::load_json(*dir / "retry_cases.json");
 
     // The table stops at two minutes, which is a rule for those who wait, not for those who read the field.
     auto const two_minutes = std::chrono::minutes(2);

@@ -386,8 +386,12 @@ TEST_CASE("a thousand streams whose consumers stop reading stay small")
     CHECK(client.connections().live == 1000);
     // The mock, which keeps a buffer for each, is in this process too.
     std::size_t const grown = resident_megabytes() - before;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    WARN("not checked under a sanitizer, whose own memory counts too: grown by " << grown << " MB");
+#else
     CAPTURE(grown);
     CHECK(grown < 300);
+#endif
     streams.clear();
     CHECK(client.connections().live == 0);
 }

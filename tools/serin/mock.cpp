@@ -10,15 +10,16 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <charconv>
 #include <csignal>
 #include <exception>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 
 namespace serin::tools {
@@ -80,12 +81,14 @@ int run_mock(mock_options const& options)
     std::optional<mock::script> script;
     if (!options.script.empty())
     {
-        std::ifstream file(options.script, std::ios::binary);
-        std::string const text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-        if (!file)
+        std::ifstream const file(options.script, std::ios::binary);
+        std::ostringstream text;
+        text << file.rdbuf();
+        // Of an empty file nothing is written, which counts as a failure but is none.
+        if (!file || text.bad())
             return mock_refuse("--script " + options.script + ": cannot read the file");
         std::string error;
-        script = mock::load_script(text, error);
+        script = mock::load_script(text.str(), error);
         if (!script)
             return mock_refuse("--script " + options.script + ": " + error);
     }
@@ -99,6 +102,10 @@ int run_mock(mock_options const& options)
     try
     {
         provider.emplace(params);
+    }
+    catch (boost::system::system_error const& e)
+    {
+        return mock_refuse("--listen " + options.listen + ": " + e.code().message());
     }
     catch (std::exception const& e)
     {
@@ -114,6 +121,8 @@ int run_mock(mock_options const& options)
             return mock_refuse("--ca-out " + options.ca_out + ": cannot write the file");
     }
     std::cout << "listening on " << provider->base_url() << std::endl;
+    if (!std::cout)
+        return mock_refuse("cannot write to stdout");
     context.run();
     return 0;
 }

@@ -4,9 +4,10 @@
 #ifndef SERIN_HTTP_PARAMS_HPP
 #define SERIN_HTTP_PARAMS_HPP
 
+#include <serin/core/tls_params.hpp>
+
 #include <chrono>
 #include <cstddef>
-#include <string>
 
 namespace serin {
 
@@ -33,22 +34,6 @@ struct pool_params
 
     /// How long a connection is used in all, less a random tenth, so that changes in DNS reach the client.
     duration max_lifetime = std::chrono::minutes(10);
-};
-
-/// Transport security. Verification cannot be turned off.
-struct tls_params
-{
-    /// PEM certificates to trust instead of the system's. Empty: SSL_CERT_FILE, then the usual places.
-    std::string ca_file;
-
-    /// The same as text; added to what `ca_file` says. Both empty: the system's.
-    std::string ca_pem;
-
-    /// PEM file with the client's certificate chain, for servers that ask for one. Empty: none.
-    std::string certificate_file;
-
-    /// PEM file with the private key of `certificate_file`.
-    std::string private_key_file;
 };
 
 /// Deadlines. Each has its own @ref errc. Zero turns one off, except `total`, which may not be zero.

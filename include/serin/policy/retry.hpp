@@ -14,8 +14,8 @@ namespace serin {
 /// How often a request is tried.
 struct retry_params
 {
-    /// Tries of one call at most, the first included. At least 1.
-    int max_attempts = 5;
+    /// Tries of one call at most, the first included. At least 1. Has no effect yet: every call is tried once.
+    int max_attempts = 1;
 };
 
 /// When the server wants to be asked again: `retry-after-ms`, else `Retry-After` in seconds or as a date, which is

@@ -5,7 +5,7 @@
 #define SERIN_POLICY_UPSTREAM_HPP
 
 #include <serin/core/headers.hpp>
-#include <serin/http/params.hpp>
+#include <serin/core/tls_params.hpp>
 #include <serin/policy/keys.hpp>
 
 #include <memory>

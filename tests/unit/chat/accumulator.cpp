@@ -232,6 +232,12 @@ TEST_CASE("stream: tool id: the same for two calls")
     put_calls(sum, R"({"index":0,"id":"a","function":{"name":"f","arguments":"1"}})");
     put_calls(sum, R"({"index":1,"id":"a","function":{"name":"f","arguments":"2"}})");
     CHECK(calls_of(sum) == std::vector<call>{{"a", "f", "1"}, {"a", "f", "2"}});
+
+    // Without an index, two in one chunk.
+    accumulator without_index;
+    put_calls(without_index, R"({"id":"a","function":{"name":"f","arguments":"1"}},
+                                {"id":"a","function":{"name":"f","arguments":"2"}})");
+    CHECK(calls_of(without_index) == std::vector<call>{{"a", "f", "1"}, {"a", "f", "2"}});
 }
 
 TEST_CASE("stream: tool id and name: repeated in every chunk")
@@ -241,6 +247,11 @@ TEST_CASE("stream: tool id and name: repeated in every chunk")
     put_calls(sum, R"({"index":0,"id":"a","function":{"name":"f","arguments":"2"}})");
     put_calls(sum, R"({"index":0,"id":"","function":{"name":"","arguments":"3"}})");
     CHECK(calls_of(sum) == std::vector<call>{{"a", "f", "123"}});
+
+    accumulator slow; // to begin with the arguments
+    put_calls(slow, R"({"index":0,"id":"a","function":{"name":"f","arguments":""}})");
+    put_calls(slow, R"({"index":0,"id":"a","function":{"name":"f","arguments":"1"}})");
+    CHECK(calls_of(slow) == std::vector<call>{{"a", "f", "1"}});
 }
 
 TEST_CASE("stream: tool id: another in every chunk of a call")

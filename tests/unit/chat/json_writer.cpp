@@ -73,6 +73,19 @@ TEST_CASE("json writer: valid UTF-8 passes, invalid bytes become U+FFFD")
     CHECK(written("\xe2\"") == "\"\xef\xbf\xbd\\\"\"");
 }
 
+TEST_CASE("json writer: long texts of characters of every length read back the same")
+{
+    std::string const characters[] = {"a", "\"", "\n", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    std::mt19937 random(13);
+    for (int round = 0; round < 1000; ++round)
+    {
+        std::string text(random() % 40, 'x');
+        for (std::size_t i = random() % 200; i > 0; --i)
+            text += characters[random() % 6];
+        REQUIRE(nlohmann::json::parse(written(text)).get<std::string>() == text);
+    }
+}
+
 TEST_CASE("json writer: numbers are written in their shortest form")
 {
     std::string out;

@@ -64,7 +64,7 @@ TEST_CASE("exit_status: the documentation says of every cause what the program d
         expected[status].insert(std::string(errc_name(cause)));
     }
     error_code const aborted = boost::asio::error::operation_aborted;
-    expected[static_cast<int>(exit_status_of(aborted))].insert(std::string(kind_name(aborted)));
+    expected[static_cast<int>(exit_status_of(aborted))].insert(std::string(serin::kind_name(aborted)));
     CHECK(documented() == expected);
 }
 
