@@ -20,32 +20,32 @@ namespace serin {
 struct client_params
 {
     /// Who can answer. At least one.
-    std::vector<upstream> upstreams;
+    std::vector<upstream> upstreams = {};
 
     /// Trying again.
-    retry_params retry;
+    retry_params retry = {};
 
     /// Deadlines.
-    timeout_params timeouts;
+    timeout_params timeouts = {};
 
     /// Connections.
-    pool_params pool;
+    pool_params pool = {};
 
     /// Transport security of upstreams that have none of their own.
-    tls_params tls;
+    tls_params tls = {};
 
     /// Limits on memory.
-    limit_params limits;
+    limit_params limits = {};
 
     /// Whether functions of the client and its streams may be called from several threads at once, and several
     /// threads run the context. False saves the locking of a strand in a program where one thread does everything.
     bool thread_safe = true;
 
     /// Receives log lines. Empty: nothing is logged.
-    logger log;
+    logger log = {};
 
     /// Seed of all random choices, for tests. Not set: from the system.
-    std::optional<std::uint64_t> seed;
+    std::optional<std::uint64_t> seed = {};
 };
 
 } // namespace serin

@@ -168,6 +168,12 @@ bool accumulator::finished() const noexcept
            std::all_of(states_.begin(), states_.end(), [](choice_state const& s) { return s.finished; });
 }
 
+void accumulator::set_source(std::string upstream, std::string request_id)
+{
+    response_.upstream = std::move(upstream);
+    response_.request_id = std::move(request_id);
+}
+
 chat_response const& accumulator::response()
 {
     if (dirty_)

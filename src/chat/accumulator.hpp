@@ -124,6 +124,9 @@ public:
     /// Whether every choice that was seen, and at least one, has a finish reason.
     bool finished() const noexcept;
 
+    /// Sets who answers, which the chunks do not say.
+    void set_source(std::string upstream, std::string request_id);
+
     /// What came so far.
     chat_response const& response();
 

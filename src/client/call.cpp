@@ -21,13 +21,7 @@ constexpr std::size_t max_error_body = 64 * 1024;
 constexpr auto stale_connection_window = std::chrono::seconds(1);
 constexpr int max_replacements = 4;
 
-std::string_view request_id_in(field_block const& fields) noexcept
-{
-    for (std::string_view const name : {"x-request-id", "request-id", "x-generation-id"})
-        if (auto const id = fields.find(name); !id.empty())
-            return id;
-    return {};
-}
+constexpr std::string_view request_id_fields[] = {"x-request-id", "request-id", "x-generation-id"};
 
 } // namespace
 
@@ -62,6 +56,8 @@ error_code call::prepare(bool stream)
 void call::begin_attempt()
 {
     attempt_began_ = std::chrono::steady_clock::now();
+    attempts_.emplace_back();
+    attempts_.back().upstream = target().params.name;
     phase_ = call_phase::none;
     detail_.clear();
     status_ = 0;
@@ -72,12 +68,10 @@ void call::begin_attempt()
 
 void call::end_attempt(error_code ec)
 {
-    attempt done;
-    done.upstream = target().params.name;
+    attempt& done = attempts_.back();
     done.status = status_;
     done.error = ec;
     done.duration = std::chrono::steady_clock::now() - attempt_began_;
-    attempts_.push_back(std::move(done));
     if (ec && client_->logs())
     {
         std::string line =
@@ -179,7 +173,7 @@ task<error_code> call::open(bool stream)
     }
     wipe_request();
 
-    status_ = exchange_->status();
+    status_ = attempts_.back().status = exchange_->status();
     if (status_ < 200 || status_ > 299)
     {
         error_code const refusal = co_await refuse();
@@ -231,11 +225,12 @@ error_code call::refused(error_code ec, server_error err)
     return ec;
 }
 
-void call::stamp(chat_response& response) const
+std::string call::request_id() const
 {
-    response.upstream = target().params.name;
-    if (exchange_)
-        response.request_id = std::string(request_id_in(exchange_->fields()));
+    for (std::string_view const name : request_id_fields)
+        if (auto const id = exchange_->fields().find(name); !id.empty())
+            return std::string(id);
+    return {};
 }
 
 void call::report(error_code ec, chat_response const* partial)
@@ -252,7 +247,7 @@ void call::report(error_code ec, chat_response const* partial)
     d.message = server_.message;
     d.body = body_;
     d.headers = fields_;
-    for (std::string_view const name : {"x-request-id", "request-id", "x-generation-id"})
+    for (std::string_view const name : request_id_fields)
         if (d.request_id.empty())
             d.request_id = std::string(d.headers.find(name));
     d.retry_after = retry_after(d.headers, std::chrono::system_clock::now());
@@ -327,7 +322,8 @@ task<error_code> chat_call::attempt_once()
     auto reader = client_->take_reader();
     ec = read_response(*reader, exchange_->body(), response_, err);
     client_->put_reader(std::move(reader));
-    stamp(response_);
+    response_.upstream = upstream_name();
+    response_.request_id = request_id();
     exchange_->end();
     exchange_.reset();
     if (ec)

@@ -44,8 +44,9 @@ protected:
     // Keeps the header fields of the answer for report(), which may come after the connection is gone.
     void keep_fields();
 
-    // Sets what the user wants to know of an answer besides what the server wrote into it.
-    void stamp(chat_response& response) const;
+    // Who answers, and the server's name for the request.
+    std::string const& upstream_name() const noexcept { return target().params.name; }
+    std::string request_id() const;
 
     // An error code that came with a server_error: notes what the server said.
     error_code refused(error_code ec, server_error err);

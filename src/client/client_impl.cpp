@@ -8,6 +8,7 @@
 #include <serin/core/with_diagnostics.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <random>
 #include <utility>
 
@@ -48,10 +49,20 @@ bool is_field_value(std::string_view value) noexcept
     });
 }
 
+// Fields that the library writes itself: a second one would change what the request means.
+bool is_ours(std::string_view name) noexcept
+{
+    constexpr std::string_view ours[] = {"host", "content-length", "content-type", "transfer-encoding", "connection",
+        "accept", "accept-encoding", "expect", "upgrade", "te", "trailer"};
+    return std::any_of(std::begin(ours), std::end(ours), [name](auto o) { return header_names_equal(o, name); });
+}
+
 std::string make_head(upstream const& u, origin const& where, bool stream)
 {
     std::string head = "POST " + where.path + "/chat/completions HTTP/1.1\r\nHost: " + where.host_header;
-    head += "\r\nUser-Agent: serin/0.1.0\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\nAccept: ";
+    if (u.headers.find("user-agent").empty())
+        head += "\r\nUser-Agent: serin/0.1.0";
+    head += "\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\nAccept: ";
     head += stream ? "text/event-stream" : "application/json";
     for (header const& h : u.headers)
         head += "\r\n" + h.name + ": " + h.value;
@@ -88,8 +99,12 @@ void client_impl::add_upstream(upstream const& u, std::shared_ptr<resolve_cache>
     if (u.keys && !to.where.tls && !u.allow_insecure_key && !to.where.is_loopback())
         refuse(errc::insecure_transport, which + "refused to send a key over plain http to " + to.where.host);
     for (header const& h : u.headers)
+    {
         if (!is_token(h.name) || !is_field_value(h.value))
             refuse(errc::invalid_argument, which + "a header field has a name or a value that cannot be sent");
+        if (is_ours(h.name) || (u.keys && header_names_equal(h.name, "authorization")))
+            refuse(errc::invalid_argument, which + "the header field " + h.name + " is set by the library");
+    }
     for (upstream_state const& other : upstreams)
         if (other.params.name == u.name)
             refuse(errc::invalid_argument, which + "the name is given twice");

@@ -89,6 +89,7 @@ task<void> stream_call::run()
 task<error_code> stream_call::read_stream()
 {
     phase_ = call_phase::stream;
+    sum_.set_source(upstream_name(), request_id());
     last_byte_ = std::chrono::steady_clock::now();
     if (is_json(exchange_->fields().find("content-type")))
     {
@@ -304,7 +305,8 @@ task<error_code> stream_call::read_whole()
     auto reader = client_->take_reader();
     ec = read_response(*reader, exchange_->body(), *whole_, err);
     client_->put_reader(std::move(reader));
-    stamp(*whole_);
+    whole_->upstream = upstream_name();
+    whole_->request_id = request_id();
     if (ec)
     {
         exchange_->end();

@@ -174,7 +174,7 @@ task<error_code> shake_hands(fiber& f, endpoint const& to, connection& c, std::s
     error_code const ec = co_await io_wait(f, c, io_wait::operation::handshake);
     if (!ec || f.interrupted())
         co_return ec;
-    why = tls_error_text(c.ssl());
+    why = c.tls_failure();
     if (why.empty())
         why = ec == asio::error::eof ? "the server closed the connection" : ec.message();
     why = to.where.host + ": " + why;

@@ -92,7 +92,7 @@ connection::connection(asio::ip::tcp::socket socket) : socket_(std::move(socket)
 
 connection::~connection()
 {
-    if (!ssl_)
+    if (!ssl_ || !tls_failure_.empty())
         return;
     // Says goodbye if the socket takes it at once. OpenSSL resumes no session whose connection was not shut down.
     ERR_clear_error();
@@ -125,7 +125,12 @@ io_result connection::tls_result(int returned, std::size_t size)
     case SSL_ERROR_ZERO_RETURN: result.ec = asio::error::eof; return result;
     default: break;
     }
-    result.ec = tls_socket_error_ ? tls_socket_error_ : make_error_code(errc::tls_failed);
+    result.ec = tls_socket_error_;
+    if (!result.ec)
+    {
+        result.ec = errc::tls_failed;
+        tls_failure_ = tls_error_text(ssl_.get());
+    }
     return result;
 }
 

@@ -47,7 +47,9 @@ public:
 
     // Makes the connection a TLS one; the handshake is still to be done. Keeps `sessions` alive.
     void use_tls(ssl_ptr ssl, std::shared_ptr<tls_sessions> sessions);
-    SSL const* ssl() const noexcept { return ssl_.get(); }
+
+    // What OpenSSL had to say about errc::tls_failed.
+    std::string const& tls_failure() const noexcept { return tls_failure_; }
 
     io_result try_handshake();
     io_result try_write(std::string_view bytes);
@@ -84,6 +86,7 @@ private:
     std::shared_ptr<tls_sessions> sessions_;
     ssl_ptr ssl_;
     error_code tls_socket_error_;
+    std::string tls_failure_;
     std::vector<char> buffer_;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;

@@ -94,8 +94,13 @@ task<error_code> exchange::begin(std::string_view request, duration first_byte_t
             co_return ec;
         if (ec == asio::error::no_buffer_space)
             co_return errc::response_too_large;
+        if (ec && answered_)
+            co_return errc::malformed_response;
+        // Under TLS 1.3 a server that does not like the client's certificate says so only now.
+        if (ec == errc::tls_failed || broken == errc::tls_failed)
+            co_return errc::tls_failed;
         if (ec)
-            co_return answered_ ? make_error_code(errc::malformed_response) : make_error_code(errc::connection_lost);
+            co_return errc::connection_lost;
         have_head = head_is_there(ec);
         if (have_head && ec)
             co_return ec;

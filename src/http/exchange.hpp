@@ -27,8 +27,8 @@ public:
         std::shared_ptr<memory_budget> budget);
 
     // Sends `request` (head and body, which must live until then) and reads the response's head. Interim
-    // responses are skipped. Errors: errc::connection_lost, malformed_response, response_too_large, write_timeout,
-    // first_byte_timeout, idle_timeout.
+    // responses are skipped. Errors: errc::connection_lost, tls_failed, malformed_response, response_too_large,
+    // write_timeout, first_byte_timeout, idle_timeout.
     task<error_code> begin(std::string_view request, duration first_byte_timeout);
 
     // Reads the whole body, which is then in body(). With `cut` a longer body than `limit` is cut there, otherwise
@@ -55,6 +55,9 @@ public:
     bool on_used_connection() const noexcept { return used_connection_; }
     steady_time sent_at() const noexcept { return sent_at_; }
     call_phase phase() const noexcept { return phase_; }
+
+    // What is known about errc::tls_failed.
+    std::string const& tls_failure() const noexcept { return lease_->tls_failure(); }
     field_block const& fields() const noexcept { return lease_->fields; }
     memory_share& memory() noexcept { return memory_; }
 

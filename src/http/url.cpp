@@ -74,6 +74,9 @@ error_code parse_base_url(std::string_view url, origin& out, std::string& why)
         out.host_header += ":" + std::to_string(out.port);
 
     out.path = std::string(u.encoded_path());
+    // Boost.URL 1.81 takes "127.0.0.1.example" for an address with a path: what follows the host must be a path.
+    if (!out.path.empty() && out.path.front() != '/')
+        return refuse("the host or the port of the base URL is malformed");
     while (!out.path.empty() && out.path.back() == '/')
         out.path.pop_back();
     return {};

@@ -8,6 +8,7 @@
 #include "run.hpp"
 
 #include <serin/client.hpp>
+#include <serin/mock/provider.hpp>
 
 #include <boost/asio/io_context.hpp>
 
@@ -69,6 +70,19 @@ inline serin::chat_request ask_at_length(std::size_t bytes)
     serin::chat_request r("mock");
     r.user(std::string(bytes, 'x'));
     return r;
+}
+
+// Closes the connections of a provider between two requests.
+inline void close_idle(serin::mock::provider& server)
+{
+    // It may still be writing the last answer.
+    bool closed = false;
+    for (int i = 0; i < 1000 && !closed; ++i)
+    {
+        server.close_idle();
+        closed = server.wait_until([&] { return server.connections_open() == 0; }, std::chrono::milliseconds(10));
+    }
+    REQUIRE(closed);
 }
 
 // The memory that this process has in use.

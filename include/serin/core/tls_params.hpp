@@ -12,16 +12,16 @@ namespace serin {
 struct tls_params
 {
     /// PEM certificates to trust instead of the system's. Empty: SSL_CERT_FILE, then the usual places.
-    std::string ca_file;
+    std::string ca_file = {};
 
     /// The same as text; added to what `ca_file` says. Both empty: the system's.
-    std::string ca_pem;
+    std::string ca_pem = {};
 
     /// PEM file with the client's certificate chain, for servers that ask for one. Empty: none.
-    std::string certificate_file;
+    std::string certificate_file = {};
 
     /// PEM file with the private key of `certificate_file`.
-    std::string private_key_file;
+    std::string private_key_file = {};
 };
 
 } // namespace serin

@@ -25,19 +25,19 @@ struct upstream
     std::string base_url = "https://api.openai.com/v1";
 
     /// Where its keys come from. Null: requests carry no key.
-    std::shared_ptr<key_source> keys;
+    std::shared_ptr<key_source> keys = {};
 
     /// Replaces the model of the request. Empty: the request's own.
-    std::string model;
+    std::string model = {};
 
     /// Its share of the requests, relative to the other upstreams. 0: none.
     unsigned weight = 1;
 
     /// Further header fields for every request to it. Control characters are refused.
-    serin::headers headers;
+    serin::headers headers = {};
 
     /// Its own TLS configuration instead of the client's.
-    std::optional<tls_params> tls;
+    std::optional<tls_params> tls = {};
 
     /// Allows its key to go over plain http to another machine, where anyone on the way can read it.
     bool allow_insecure_key = false;
