@@ -11,6 +11,12 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
     add_compile_options(-Wno-mismatched-new-delete)
 endif()
 
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    # Clang keeps the address of a thread's cache across a suspension, so that a coroutine which another thread resumes
+    # takes frames out of the wrong thread's cache (llvm-project 47179).
+    add_compile_definitions(BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING)
+endif()
+
 if(SERIN_SANITIZE)
     add_compile_options(-fsanitize=${SERIN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${SERIN_SANITIZE})
