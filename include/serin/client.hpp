@@ -10,6 +10,7 @@
 #include <serin/client_params.hpp>
 #include <serin/core/abi.hpp>
 #include <serin/core/initiation.hpp>
+#include <serin/raw.hpp>
 
 #include <boost/asio/async_result.hpp>
 
@@ -43,43 +44,35 @@ class client
 {
     std::shared_ptr<client_impl> impl_;
 
-    struct initiate_chat : initiation
+    // Begins a call: `launch` is one of the functions below.
+    template <class Request, class Result>
+    struct initiate : initiation
     {
+        using launch_function = void (*)(std::shared_ptr<client_impl>, Request, diagnostics*, any_handler<Result>);
+
+        launch_function launch;
+
         template <class Handler>
-        void operator()(Handler&& handler, diagnostics* diag, std::shared_ptr<client_impl> impl, chat_request request)
+        void operator()(Handler&& handler, diagnostics* diag, std::shared_ptr<client_impl> impl, Request request)
         {
-            async_chat_erased(std::move(impl), std::move(request), diag, std::forward<Handler>(handler));
+            launch(std::move(impl), std::move(request), diag, std::forward<Handler>(handler));
         }
     };
 
-    struct initiate_stream : initiation
+    template <class Request, class Result, class CompletionToken>
+    auto call(void (*launch)(std::shared_ptr<client_impl>, Request, diagnostics*, any_handler<Result>),
+        Request&& request, diagnostics* diag, CompletionToken&& token)
     {
-        template <class Handler>
-        void operator()(Handler&& handler, diagnostics* diag, std::shared_ptr<client_impl> impl, chat_request request)
-        {
-            async_stream_erased(std::move(impl), std::move(request), diag, std::forward<Handler>(handler));
-        }
-    };
+        return asio::async_initiate<CompletionToken, void(error_code, Result)>(
+            initiate<Request, Result>{{get_executor()}, launch}, token, diag, impl_, std::move(request));
+    }
 
-    static void async_chat_erased(
+    static void launch_chat(
         std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_response> handler);
-
-    static void async_stream_erased(
+    static void launch_stream(
         std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_stream> handler);
-
-    template <class CompletionToken>
-    auto chat_impl(chat_request&& request, diagnostics* diag, CompletionToken&& token)
-    {
-        return asio::async_initiate<CompletionToken, void(error_code, chat_response)>(
-            initiate_chat{{get_executor()}}, token, diag, impl_, std::move(request));
-    }
-
-    template <class CompletionToken>
-    auto stream_impl(chat_request&& request, diagnostics* diag, CompletionToken&& token)
-    {
-        return asio::async_initiate<CompletionToken, void(error_code, chat_stream)>(
-            initiate_stream{{get_executor()}}, token, diag, impl_, std::move(request));
-    }
+    static void launch_raw(
+        std::shared_ptr<client_impl> impl, raw_request request, diagnostics* diag, any_handler<raw_response> handler);
 
 public:
     using executor_type = asio::any_io_executor;
@@ -103,14 +96,14 @@ public:
     template <class CompletionToken = default_token>
     auto async_chat(chat_request request, CompletionToken&& token = CompletionToken())
     {
-        return chat_impl(std::move(request), nullptr, std::forward<CompletionToken>(token));
+        return call(&client::launch_chat, std::move(request), nullptr, std::forward<CompletionToken>(token));
     }
 
     /// @copydoc async_chat
     template <class CompletionToken = default_token>
     auto async_chat(chat_request request, diagnostics& diag, CompletionToken&& token = CompletionToken())
     {
-        return chat_impl(std::move(request), &diag, std::forward<CompletionToken>(token));
+        return call(&client::launch_chat, std::move(request), &diag, std::forward<CompletionToken>(token));
     }
 
     /// Sends `request` and completes when the first token of the answer has arrived, or when the answer has ended
@@ -120,14 +113,31 @@ public:
     template <class CompletionToken = default_token>
     auto async_stream(chat_request request, CompletionToken&& token = CompletionToken())
     {
-        return stream_impl(std::move(request), nullptr, std::forward<CompletionToken>(token));
+        return call(&client::launch_stream, std::move(request), nullptr, std::forward<CompletionToken>(token));
     }
 
     /// @copydoc async_stream
     template <class CompletionToken = default_token>
     auto async_stream(chat_request request, diagnostics& diag, CompletionToken&& token = CompletionToken())
     {
-        return stream_impl(std::move(request), &diag, std::forward<CompletionToken>(token));
+        return call(&client::launch_stream, std::move(request), &diag, std::forward<CompletionToken>(token));
+    }
+
+    /// Sends a request to an endpoint that the library has no types for, with the pool, the keys and the deadlines of
+    /// all others. Completes with any answer whose status is from 200 to 299.
+    ///
+    /// Errors and cancelling: as @ref async_chat.
+    template <class CompletionToken = default_token>
+    auto async_request(raw_request request, CompletionToken&& token = CompletionToken())
+    {
+        return call(&client::launch_raw, std::move(request), nullptr, std::forward<CompletionToken>(token));
+    }
+
+    /// @copydoc async_request
+    template <class CompletionToken = default_token>
+    auto async_request(raw_request request, diagnostics& diag, CompletionToken&& token = CompletionToken())
+    {
+        return call(&client::launch_raw, std::move(request), &diag, std::forward<CompletionToken>(token));
     }
 
     /// Cancels every outstanding call and every stream. They complete with `asio::error::operation_aborted`. The

@@ -33,10 +33,19 @@
 #include <serin/src/http/url.cpp>
 
 #include <serin/src/chat/accumulator.cpp>
+#include <serin/src/chat/base64.cpp>
+#include <serin/src/chat/dialect.cpp>
+#include <serin/src/chat/embedding.cpp>
+#include <serin/src/chat/embedding_wire.cpp>
 #include <serin/src/chat/errors.cpp>
+#include <serin/src/chat/json_object_writer.cpp>
 #include <serin/src/chat/json_reader.cpp>
 #include <serin/src/chat/json_writer.cpp>
+#include <serin/src/chat/model_list_wire.cpp>
+#include <serin/src/chat/moderation.cpp>
+#include <serin/src/chat/moderation_wire.cpp>
 #include <serin/src/chat/request.cpp>
+#include <serin/src/chat/request_check.cpp>
 #include <serin/src/chat/response.cpp>
 #include <serin/src/chat/wire_read.cpp>
 #include <serin/src/chat/wire_write.cpp>
@@ -48,6 +57,7 @@
 #include <serin/src/client/client.cpp>
 #include <serin/src/client/client_impl.cpp>
 #include <serin/src/client/config.cpp>
+#include <serin/src/client/endpoints.cpp>
 #include <serin/src/client/stream_call.cpp>
 
 #if defined(__GNUC__) && !defined(__clang__)

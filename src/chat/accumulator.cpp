@@ -402,6 +402,7 @@ error_code accumulator::read_choice(json_value from, int position)
     return failed ? make_error_code(classify(200, error_)) : error_code();
 }
 
+// Of members that an object has twice the first counts: what a delta says must add up to the answer.
 error_code accumulator::read_delta(json_value from, std::size_t place, pending_delta& out)
 {
     message& to = response_.choices[place].message;
@@ -410,7 +411,7 @@ error_code accumulator::read_delta(json_value from, std::size_t place, pending_d
     {
         if (key_is(field.key, "content"))
         {
-            if (field.value.is_string())
+            if (field.value.is_string() && out.delta.text.empty())
                 out.delta.text = append(to.content, field.value.string());
             else if (field.value.is_array())
                 read_content_parts(field.value, place, out);
@@ -470,11 +471,11 @@ void accumulator::read_content_parts(json_value from, std::size_t place, pending
     std::string& refusal = pieces_.emplace_front();
     if (!read_content(from, text, reasoning, refusal))
         keep(states_[place].message_extra, "content", from, true);
-    if (!text.empty())
+    if (!text.empty() && out.delta.text.empty())
         out.delta.text = append(to.content, text);
-    if (!reasoning.empty())
+    if (!reasoning.empty() && out.delta.reasoning.empty())
         out.delta.reasoning = append(to.reasoning, reasoning);
-    if (!refusal.empty())
+    if (!refusal.empty() && out.delta.refusal.empty())
         out.delta.refusal = append(to.refusal, refusal);
 }
 
@@ -575,6 +576,8 @@ error_code accumulator::read_call(json_value from, std::size_t place, pending_de
 void accumulator::read_function_call(json_value from, message& to, pending_delta& out)
 {
     tool_call_delta& delta = out.delta.function_call;
+    if (!delta.name.empty() || !delta.arguments.empty())
+        return;
     for (json_member const field : from.members())
     {
         if (key_is(field.key, "name"))
@@ -606,9 +609,15 @@ void accumulator::read_audio(json_value from, message& to, pending_delta& out)
                 append(audio.id, field.value.string());
         }
         else if (key_is(field.key, "data"))
-            out.delta.audio_data = append(audio.data, field.value.string());
+        {
+            if (out.delta.audio_data.empty())
+                out.delta.audio_data = append(audio.data, field.value.string());
+        }
         else if (key_is(field.key, "transcript"))
-            out.delta.audio_transcript = append(audio.transcript, field.value.string());
+        {
+            if (out.delta.audio_transcript.empty())
+                out.delta.audio_transcript = append(audio.transcript, field.value.string());
+        }
         else if (key_is(field.key, "expires_at"))
             audio.expires_at = field.value.integer();
     }

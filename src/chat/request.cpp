@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "json_reader.hpp"
+#include "request_check.hpp"
 #include "wire_read.hpp"
 
 #include <serin/chat/request.hpp>
@@ -26,53 +27,6 @@ std::size_t characters_in(std::string_view text) noexcept
     return static_cast<std::size_t>(
         std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
-
-// Collects the first objection.
-class request_check
-{
-    std::string& why_;
-    json_reader reader_;
-    bool failed_ = false;
-
-public:
-    explicit request_check(std::string& why) : why_(why) {}
-
-    bool failed() const noexcept { return failed_; }
-
-    void require(bool ok, std::string_view field, std::string_view rule)
-    {
-        if (ok || failed_)
-            return;
-        failed_ = true;
-        why_.assign(field);
-        why_ += ' ';
-        why_ += rule;
-    }
-
-    // NaN fails the comparison, as it should.
-    void range(
-        std::optional<double> const& value, double low, double high, std::string_view field, std::string_view rule)
-    {
-        require(!value || (*value >= low && *value <= high), field, rule);
-    }
-
-    void range(std::optional<std::int64_t> const& value, std::int64_t low, std::int64_t high, std::string_view field,
-        std::string_view rule)
-    {
-        require(!value || (*value >= low && *value <= high), field, rule);
-    }
-
-    // `object` is empty if there is none or it is wrong.
-    void json(std::string_view text, std::string_view field, json_value* object = nullptr)
-    {
-        if (text.empty() || failed_)
-            return;
-        json_value root;
-        require(reader_.parse_exact(text, root) && root.is_object(), field, "is not a JSON object");
-        if (object)
-            *object = root;
-    }
-};
 
 // The name of a member of an array's element, for messages.
 std::string element_name(std::string_view array, std::size_t index, std::string_view member)
@@ -198,7 +152,7 @@ error_code chat_request::validate(std::string& why) const
         "may have at most 64 characters");
     check.require(!timeout || timeout->count() > 0, "timeout", "must be positive");
 
-    return check.failed() ? make_error_code(errc::invalid_argument) : error_code();
+    return check.error();
 }
 
 } // namespace serin

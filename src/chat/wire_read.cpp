@@ -11,12 +11,6 @@
 namespace serin {
 namespace {
 
-void add_unless_null(std::string& object, std::string_view key, json_value value)
-{
-    if (!value.is_null())
-        add_member(object, key, value);
-}
-
 // A part of a content: see read_content.
 bool read_content_part(json_value from, std::string& text, std::string& reasoning, std::string& refusal)
 {
@@ -78,7 +72,7 @@ void read_call(json_value from, tool_call& out)
             }
         }
         else if (!key_is(field.key, "index"))
-            add_unless_null(out.extra, field.key, field.value);
+            add_member(out.extra, field.key, field.value);
     }
 }
 
@@ -138,7 +132,7 @@ error_code read_chat_message(json_value from, message& out, std::string& extra)
         else if (key_is(field.key, "content"))
         {
             if (!read_content(field.value, out.content, out.reasoning, out.refusal))
-                add_unless_null(extra, field.key, field.value);
+                add_member(extra, field.key, field.value);
         }
         else if (key_is(field.key, "refusal"))
             out.refusal += field.value.string();
@@ -148,7 +142,7 @@ error_code read_chat_message(json_value from, message& out, std::string& extra)
             if (out.reasoning.empty())
                 out.reasoning = field.value.string();
             if (!field.value.is_string())
-                add_unless_null(extra, field.key, field.value);
+                add_member(extra, field.key, field.value);
         }
         else if (key_is(field.key, "tool_calls"))
         {
@@ -161,12 +155,12 @@ error_code read_chat_message(json_value from, message& out, std::string& extra)
         else if (key_is(field.key, "annotations"))
         {
             if (!read_annotations(field.value, out.annotations))
-                add_unless_null(extra, field.key, field.value);
+                add_member(extra, field.key, field.value);
         }
         else if (key_is(field.key, "audio"))
             read_audio(field.value, out.audio);
         else
-            add_unless_null(extra, field.key, field.value);
+            add_member(extra, field.key, field.value);
     }
     return {};
 }
@@ -193,7 +187,7 @@ error_code read_choice(json_value from, chat_choice& out, std::size_t& logprobs_
         {
             choice_logprobs found;
             if (!read_logprobs(field.value, found, logprobs_left))
-                add_unless_null(out.extra, field.key, field.value);
+                add_member(out.extra, field.key, field.value);
             else if (!found.content.empty() || !found.refusal.empty())
                 out.logprobs = std::move(found);
         }
@@ -203,7 +197,7 @@ error_code read_choice(json_value from, chat_choice& out, std::size_t& logprobs_
             has_error = true;
         }
         else
-            add_unless_null(out.extra, field.key, field.value);
+            add_member(out.extra, field.key, field.value);
     }
     if (has_error || out.finish_reason == "error")
         return classify(200, err);
@@ -272,7 +266,7 @@ void read_prompt_details(json_value from, token_usage& out, std::string& unknown
         else if (key_is(field.key, "image_tokens"))
             out.prompt_image_tokens = field.value.count();
         else
-            add_unless_null(unknown, field.key, field.value);
+            add_member(unknown, field.key, field.value);
     }
 }
 
@@ -289,7 +283,7 @@ void read_completion_details(json_value from, token_usage& out, std::string& unk
         else if (key_is(field.key, "rejected_prediction_tokens"))
             out.rejected_prediction_tokens = field.value.count();
         else
-            add_unless_null(unknown, field.key, field.value);
+            add_member(unknown, field.key, field.value);
     }
 }
 
@@ -314,6 +308,8 @@ void add_object(std::string& object, std::string_view key, std::string_view memb
 
 void add_member(std::string& object, std::string_view key, json_value value)
 {
+    if (value.is_null())
+        return;
     if (object.empty())
         object = "{";
     else
@@ -324,6 +320,16 @@ void add_member(std::string& object, std::string_view key, json_value value)
     out.finish();
     value.append_json(object);
     object += '}';
+}
+
+error_code error_in_answer(json_value root, server_error& err)
+{
+    if (root.is_object() && !holds_error(root))
+        return {};
+    read_error_object(root, err);
+    if (root.is_object() || !err.empty())
+        return classify(200, err);
+    return errc::malformed_response;
 }
 
 std::string_view arguments_in(json_value from, std::string& scratch)
@@ -431,7 +437,7 @@ bool read_usage(json_value from, token_usage& out)
                 flat_cached = field.value.count();
             else if (key_is(field.key, "reasoning_tokens"))
                 flat_reasoning = field.value.count();
-            add_unless_null(found.extra, field.key, field.value);
+            add_member(found.extra, field.key, field.value);
         }
     }
     if (!any)
@@ -454,10 +460,7 @@ error_code read_response(json_reader& reader, std::string_view body, chat_respon
     if (!reader.parse(body, root))
         return errc::malformed_response;
     if (!root.is_object())
-    {
-        read_error_object(root, err);
-        return err.empty() ? make_error_code(errc::malformed_response) : make_error_code(classify(200, err));
-    }
+        return error_in_answer(root, err);
 
     bool may_hold_error = false;
     error_code choices_error;
@@ -492,13 +495,14 @@ error_code read_response(json_reader& reader, std::string_view body, chat_respon
         else if (key_is(field.key, "error"))
             may_hold_error = true;
         else
-            add_unless_null(out.extra, field.key, field.value);
+            add_member(out.extra, field.key, field.value);
     }
 
-    if (may_hold_error && holds_error(root))
+    if (may_hold_error)
     {
-        read_error_object(root, err);
-        return classify(200, err);
+        error_code const ec = error_in_answer(root, err);
+        if (ec)
+            return ec;
     }
     if (choices_error)
         return choices_error;

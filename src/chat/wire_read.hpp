@@ -28,6 +28,9 @@ inline constexpr std::size_t max_tool_calls = 128;
 /// The most token probabilities of an answer; the rest is dropped, for three bytes of JSON can make one.
 inline constexpr std::size_t max_logprobs = std::size_t(1) << 20;
 
+/// The most models, vectors or results of an answer whose size the request does not tell.
+inline constexpr std::size_t max_answer_items = std::size_t(1) << 16;
+
 /// Reads a whole answer. Errors: the cause of an error object inside it, with `err` filled; malformed_response if
 /// it is not a chat completion; response_too_large if it has too many choices or tool calls.
 error_code read_response(json_reader& reader, std::string_view body, chat_response& out, server_error& err);
@@ -54,8 +57,12 @@ bool key_is(std::string_view key, char const (&literal)[N]) noexcept
     return key.size() == N - 1 && std::memcmp(key.data(), literal, N - 1) == 0;
 }
 
-/// Adds a member to the text of a JSON object, which may be empty. Nulls are not worth keeping.
+/// Adds a member to the text of a JSON object, which may be empty. Leaves nulls out: they are not worth keeping.
 void add_member(std::string& object, std::string_view key, json_value value);
+
+/// The error that an answer of status 200 holds instead of what was asked for, with `err` filled; malformed_response if
+/// it is no object at all.
+error_code error_in_answer(json_value root, server_error& err);
 
 } // namespace serin
 

@@ -3,140 +3,13 @@
 
 #include "wire_write.hpp"
 
-#include "json_reader.hpp"
+#include "json_object_writer.hpp"
 #include "json_writer.hpp"
 
-#include <algorithm>
-#include <vector>
+#include <cstddef>
 
 namespace serin {
 namespace {
-
-// What stands between the braces of a checked JSON object; empty if only blanks do.
-std::string_view inside_braces(std::string_view object) noexcept
-{
-    auto const open = object.find('{');
-    auto const close = object.rfind('}');
-    std::string_view const inside = object.substr(open + 1, close - open - 1);
-    return inside.find_first_not_of(" \t\r\n") == std::string_view::npos ? std::string_view() : inside;
-}
-
-// Writes an object whose members may be replaced by those of an "extra" text.
-class json_object_writer
-{
-    json_writer& out_;
-    std::string_view extra_;
-    std::vector<std::string> replaced_;
-    bool first_ = true;
-
-public:
-    json_object_writer(json_writer& out, std::string_view extra) : out_(out), extra_(extra)
-    {
-        out_.raw('{');
-        read_extra();
-    }
-
-    // Goes on with an object that has members already.
-    struct continued
-    {};
-    json_object_writer(json_writer& out, std::string_view extra, continued) : out_(out), extra_(extra), first_(false)
-    {
-        read_extra();
-    }
-
-    void read_extra()
-    {
-        if (extra_.empty())
-            return;
-        json_reader reader;
-        json_value object;
-        if (reader.parse_exact(extra_, object)) // It was checked before.
-            for (json_member const field : object.members())
-                replaced_.emplace_back(field.key);
-    }
-
-    // Whether the member is to be written; if so, its key has been.
-    template <std::size_t N>
-    bool key(char const (&name)[N])
-    {
-        if (!replaced_.empty() && std::find(replaced_.begin(), replaced_.end(), name) != replaced_.end())
-            return false;
-        if (!first_)
-            out_.raw(',');
-        first_ = false;
-        out_.raw('"');
-        out_.raw(std::string_view(name, N - 1));
-        out_.raw(std::string_view("\":"));
-        return true;
-    }
-
-    template <std::size_t N>
-    void string(char const (&name)[N], std::string_view value)
-    {
-        if (key(name))
-            out_.string(value);
-    }
-
-    template <std::size_t N>
-    void string_unless_empty(char const (&name)[N], std::string_view value)
-    {
-        if (!value.empty())
-            string(name, value);
-    }
-
-    template <std::size_t N>
-    void optional(char const (&name)[N], std::optional<std::string> const& value)
-    {
-        if (value)
-            string(name, *value);
-    }
-
-    template <std::size_t N>
-    void optional(char const (&name)[N], std::optional<bool> value)
-    {
-        if (value && key(name))
-            out_.boolean(*value);
-    }
-
-    template <std::size_t N, class Number>
-    void optional(char const (&name)[N], std::optional<Number> value)
-    {
-        if (value && key(name))
-            out_.number(*value);
-    }
-
-    // JSON that was checked.
-    template <std::size_t N>
-    void json_unless_empty(char const (&name)[N], std::string_view json)
-    {
-        if (!json.empty() && key(name))
-            out_.raw(json);
-    }
-
-    void close()
-    {
-        if (!extra_.empty())
-        {
-            std::string_view const members = inside_braces(extra_);
-            if (!members.empty() && !first_)
-                out_.raw(',');
-            out_.raw(members);
-        }
-        out_.raw('}');
-    }
-};
-
-void write_strings(json_writer& out, std::vector<std::string> const& texts)
-{
-    out.raw('[');
-    for (std::size_t i = 0; i < texts.size(); ++i)
-    {
-        if (i)
-            out.raw(',');
-        out.string(texts[i]);
-    }
-    out.raw(']');
-}
 
 void write_part(json_writer& out, content_part const& part)
 {
@@ -423,8 +296,7 @@ void write_rare_members(json_writer& out, json_object_writer& o, chat_request co
         out.string(*request.prediction);
         out.raw('}');
     }
-    if (!request.modalities.empty() && o.key("modalities"))
-        write_strings(out, request.modalities);
+    o.strings_unless_empty("modalities", request.modalities);
     if (request.audio && o.key("audio"))
     {
         json_object_writer audio(out, {});
@@ -462,7 +334,7 @@ error_code write_request_tail(std::string& tail, chat_request const& request, bo
         return ec;
 
     json_writer out(tail, expected_request_size(request));
-    json_object_writer o(out, request.extra, json_object_writer::continued());
+    json_object_writer o(out, request.extra, json_object_writer::opened());
 
     if (!request.messages.empty() && o.key("messages"))
     {
@@ -482,8 +354,7 @@ error_code write_request_tail(std::string& tail, chat_request const& request, bo
     o.optional("top_p", request.top_p);
     o.optional("max_tokens", request.max_tokens);
     o.optional("max_completion_tokens", request.max_completion_tokens);
-    if (!request.stop.empty() && o.key("stop"))
-        write_strings(out, request.stop);
+    o.strings_unless_empty("stop", request.stop);
     o.optional("seed", request.seed);
     o.optional("n", request.n);
     o.optional("presence_penalty", request.presence_penalty);
@@ -513,8 +384,13 @@ error_code write_request_tail(std::string& tail, chat_request const& request, bo
 void append_request(std::string& request, std::string_view model, std::string_view tail)
 {
     json_writer out(request, tail.size() + model.size() + 16);
-    out.raw(std::string_view(R"({"model":)"));
-    out.string(model);
+    out.raw('{');
+    if (!model.empty())
+    {
+        out.raw(std::string_view(R"("model":)"));
+        out.string(model);
+        out.raw(',');
+    }
     out.raw(tail);
     out.finish();
 }

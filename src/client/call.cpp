@@ -3,7 +3,6 @@
 
 #include "call.hpp"
 
-#include "../chat/wire_read.hpp"
 #include "../chat/wire_write.hpp"
 
 #include <serin/policy/retry.hpp>
@@ -25,12 +24,11 @@ constexpr std::string_view request_id_fields[] = {"x-request-id", "request-id", 
 
 } // namespace
 
-call::call(std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag)
+call::call(std::shared_ptr<client_impl> client, diagnostics* diag)
     : fiber(make_fiber_executor(client->executor, client->params.thread_safe), client->group),
       client_(std::move(client)),
       fsm_(client_->weights),
-      diag_(diag),
-      request_(std::move(request))
+      diag_(diag)
 {}
 
 call::~call()
@@ -39,18 +37,19 @@ call::~call()
     wipe_request();
 }
 
-error_code call::prepare(bool stream)
+void call::begin(call_request request)
 {
-    if (error_code const ec = write_request_tail(tail_, request_, stream, detail_))
-        return ec;
+    request_ = std::move(request);
     auto const total = request_.timeout.value_or(client_->params.timeouts.total);
     auto const now = std::chrono::steady_clock::now();
     // A time-out as long as the clock's range means: never.
     set_total_deadline(total < steady_time::max() - now ? now + total : steady_time::max());
-    model_ = std::move(request_.model);
-    request_ = chat_request();
     fsm_.start(client_->random());
-    return {};
+}
+
+std::string const& call::model() const noexcept
+{
+    return target().params.model.empty() ? request_.model : target().params.model;
 }
 
 void call::begin_attempt()
@@ -84,7 +83,7 @@ void call::end_attempt(error_code ec)
     }
 }
 
-error_code call::write_request(bool stream)
+error_code call::write_request()
 {
     upstream_state const& to = target();
     if (to.params.keys)
@@ -102,24 +101,46 @@ error_code call::write_request(bool stream)
         if (!key_)
             return errc::invalid_key;
     }
-    std::string const& model = to.params.model.empty() ? model_ : to.params.model;
-    std::string body_prefix;
-    append_request(body_prefix, model, {});
-
-    std::string const& head = stream ? to.head_stream : to.head_whole;
-    request_bytes_.clear();
-    request_bytes_.reserve(head.size() + 256 + body_prefix.size() + tail_.size() + (key_ ? key_->reveal().size() : 0));
-    request_bytes_ += head;
+    dialect const& d = to.params.dialect;
+    std::string& out = request_bytes_;
+    out.clear();
+    out += request_.method;
+    out += ' ';
+    out += to.base_path;
+    if (request_.path)
+        out += fill_path(d.*request_.path, model());
+    else
+        out += request_.other_path;
+    if (!d.query.empty())
+    {
+        out += out.find('?') == std::string::npos ? '?' : '&';
+        out += d.query;
+    }
+    out += to.common_head;
+    out += "\r\nAccept: ";
+    out += request_.accept;
     if (key_)
     {
-        request_bytes_ += "\r\nAuthorization: Bearer ";
-        request_bytes_ += key_->reveal();
+        out += "\r\n";
+        out += d.key_header;
+        out += ": ";
+        out += d.key_prefix;
+        out += key_->reveal();
     }
-    request_bytes_ += "\r\nContent-Length: ";
-    request_bytes_ += std::to_string(body_prefix.size() + tail_.size());
-    request_bytes_ += "\r\n\r\n";
-    head_size_ = request_bytes_.size();
-    append_request(request_bytes_, model, tail_);
+
+    std::string model_part;
+    if (request_.model_in_body)
+        append_request(model_part, model(), {});
+    std::size_t const length = model_part.size() + request_.body.size();
+    if (length != 0)
+    {
+        out += "\r\nContent-Type: application/json\r\nContent-Length: ";
+        out += std::to_string(length);
+    }
+    out += "\r\n\r\n";
+    head_size_ = out.size();
+    out += model_part;
+    out += request_.body;
     return {};
 }
 
@@ -129,7 +150,7 @@ void call::wipe_request() noexcept
     head_size_ = 0;
 }
 
-task<error_code> call::open(bool stream)
+task<error_code> call::open()
 {
     timeout_params const& timeouts = client_->params.timeouts;
     phase_ = call_phase::pool;
@@ -148,7 +169,7 @@ task<error_code> call::open(bool stream)
             }
         }
         phase_ = call_phase::write;
-        error_code ec = write_request(stream);
+        error_code ec = write_request();
         if (ec)
         {
             connection.release({});
@@ -256,7 +277,7 @@ void call::report(error_code ec, chat_response const* partial)
     if (d.message.empty() && ec)
         d.message = ec.message();
     d.upstream = target().params.name;
-    d.model = target().params.model.empty() ? model_ : target().params.model;
+    d.model = model();
     d.phase = phase_;
     d.attempts = attempts_;
     if (ec && partial)
@@ -273,70 +294,6 @@ void call::report(error_code ec, chat_response const* partial)
     for (header& h : d.headers)
         clean(h.value);
     *diag_ = std::move(d);
-}
-
-// ---------------------------------------------------------------------------------------------------------
-
-chat_call::chat_call(
-    std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_response> handler)
-    : call(std::move(client), std::move(request), diag),
-      handler_(std::move(handler), client_->executor)
-{}
-
-void chat_call::launch(
-    std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_response> handler)
-{
-    auto const self = std::make_shared<chat_call>(std::move(client), std::move(request), diag, std::move(handler));
-    self->handler_.connect_slot(self);
-    self->start(self->run());
-}
-
-task<void> chat_call::run()
-{
-    ec_ = prepare(false);
-    if (ec_)
-        co_return;
-    for (;;)
-    {
-        begin_attempt();
-        ec_ = co_await attempt_once();
-        end_attempt(ec_);
-        if (fsm_.attempt_ended(ec_) == call_fsm::action::finish)
-            break;
-    }
-    exchange_.reset();
-}
-
-task<error_code> chat_call::attempt_once()
-{
-    error_code ec = co_await open(false);
-    if (ec)
-        co_return ec;
-    phase_ = call_phase::body;
-    if (diag_)
-        keep_fields();
-    ec = co_await exchange_->read_body(client_->params.limits.body, false);
-    if (ec)
-        co_return ec;
-    server_error err;
-    auto reader = client_->take_reader();
-    ec = read_response(*reader, exchange_->body(), response_, err);
-    client_->put_reader(std::move(reader));
-    response_.upstream = upstream_name();
-    response_.request_id = request_id();
-    exchange_->end();
-    exchange_.reset();
-    if (ec)
-        co_return refused(ec, std::move(err));
-    co_return ec;
-}
-
-void chat_call::on_finished(std::exception_ptr error)
-{
-    if (error)
-        ec_ = make_error_code(boost::system::errc::not_enough_memory); // Nothing else throws below
-    report(ec_, nullptr);
-    handler_(*this, ec_, ec_ ? chat_response() : std::move(response_));
 }
 
 } // namespace serin

@@ -10,7 +10,7 @@
 #include "call_fsm.hpp"
 #include "client_impl.hpp"
 
-#include <serin/chat/request.hpp>
+#include <serin/chat/dialect.hpp>
 #include <serin/core/diagnostics.hpp>
 
 #include <memory>
@@ -20,23 +20,36 @@
 
 namespace serin {
 
+// What a call asks for, whoever it asks.
+struct call_request
+{
+    std::string method = "POST";
+    std::string dialect::*path = nullptr; // The endpoint; null: other_path.
+    std::string other_path;
+    std::string_view accept = "application/json";
+    std::string model;         // What the user asked for; an upstream may have its own.
+    bool model_in_body = true; // The body is an object that begins with the model.
+    std::string body;          // The rest of the body; empty and no model in it: none is sent.
+    std::optional<duration> timeout;
+};
+
 // What whole and streamed calls share: the attempt loop's state, and how a request reaches an upstream.
 class call : public fiber
 {
 public:
-    call(std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag);
+    call(std::shared_ptr<client_impl> client, diagnostics* diag);
     ~call() override;
 
 protected:
-    // Checks and serialises the request.
-    error_code prepare(bool stream);
+    // The call begins: sets its deadline and chooses the upstream.
+    void begin(call_request request);
 
     // Begins an attempt at the upstream that the decision names, and ends it.
     void begin_attempt();
     void end_attempt(error_code ec);
 
     // Sends the request and reads the head of the answer. No error: exchange_ holds a 2xx answer whose body follows.
-    task<error_code> open(bool stream);
+    task<error_code> open();
 
     // Fills the user's diagnostics, if there are any, with the outcome of the call.
     void report(error_code ec, chat_response const* partial);
@@ -60,13 +73,12 @@ protected:
 
 private:
     task<error_code> refuse();
-    error_code write_request(bool stream);
+    error_code write_request();
     void wipe_request() noexcept;
+    std::string const& model() const noexcept;
     upstream_state const& target() const noexcept { return client_->upstreams[fsm_.upstream()]; }
 
-    std::string model_;
-    chat_request request_;
-    std::string tail_; // The request without its model, serialised once.
+    call_request request_;
     std::string request_bytes_;
     std::size_t head_size_ = 0;
     std::shared_ptr<secret const> key_;
@@ -78,26 +90,6 @@ private:
     headers fields_;
     std::string body_;
     server_error server_;
-};
-
-// A call for a whole answer.
-class chat_call final : public call
-{
-public:
-    chat_call(std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag,
-        any_handler<chat_response> handler);
-
-    static void launch(std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag,
-        any_handler<chat_response> handler);
-
-private:
-    task<void> run();
-    task<error_code> attempt_once();
-    void on_finished(std::exception_ptr error) override;
-
-    completion<chat_response> handler_;
-    chat_response response_;
-    error_code ec_;
 };
 
 } // namespace serin

@@ -3,9 +3,10 @@
 
 #include <serin/client.hpp>
 
-#include "call.hpp"
 #include "client_impl.hpp"
+#include "endpoints.hpp"
 #include "stream_call.hpp"
+#include "whole_call.hpp"
 
 #include <boost/asio/error.hpp>
 
@@ -36,16 +37,22 @@ client::executor_type client::get_executor() const noexcept
     return impl_->executor;
 }
 
-void client::async_chat_erased(
+void client::launch_chat(
     std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_response> handler)
 {
-    chat_call::launch(std::move(impl), std::move(request), diag, std::move(handler));
+    whole_call<chat_endpoint>::launch(std::move(impl), std::move(request), diag, std::move(handler));
 }
 
-void client::async_stream_erased(
+void client::launch_stream(
     std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_stream> handler)
 {
     stream_call::launch(std::move(impl), std::move(request), diag, std::move(handler));
+}
+
+void client::launch_raw(
+    std::shared_ptr<client_impl> impl, raw_request request, diagnostics* diag, any_handler<raw_response> handler)
+{
+    whole_call<raw_endpoint>::launch(std::move(impl), std::move(request), diag, std::move(handler));
 }
 
 void client::cancel()

@@ -57,16 +57,25 @@ bool is_ours(std::string_view name) noexcept
     return std::any_of(std::begin(ours), std::end(ours), [name](auto o) { return header_names_equal(o, name); });
 }
 
-std::string make_head(upstream const& u, origin const& where, bool stream)
+std::string make_common_head(upstream const& u, headers const& fields, origin const& where)
 {
-    std::string head = "POST " + where.path + "/chat/completions HTTP/1.1\r\nHost: " + where.host_header;
-    if (u.headers.find("user-agent").empty())
+    std::string head = " HTTP/1.1\r\nHost: " + where.host_header;
+    if (fields.find("user-agent").empty())
         head += "\r\nUser-Agent: serin/0.1.0";
-    head += "\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\nAccept: ";
-    head += stream ? "text/event-stream" : "application/json";
-    for (header const& h : u.headers)
+    head += "\r\nAccept-Encoding: identity";
+    if (!u.organization.empty())
+        head += "\r\n" + u.dialect.organization_header + ": " + u.organization;
+    if (!u.project.empty())
+        head += "\r\n" + u.dialect.project_header + ": " + u.project;
+    for (header const& h : fields)
         head += "\r\n" + h.name + ": " + h.value;
     return head;
+}
+
+// Whether a text can stand in a request's target.
+bool is_target_part(std::string_view text) noexcept
+{
+    return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
 }
 
 } // namespace
@@ -98,13 +107,22 @@ void client_impl::add_upstream(upstream const& u, std::shared_ptr<resolve_cache>
         refuse(static_cast<errc>(ec.value()), which + why);
     if (u.keys && !to.where.tls && !u.allow_insecure_key && !to.where.is_loopback())
         refuse(errc::insecure_transport, which + "refused to send a key over plain http to " + to.where.host);
-    for (header const& h : u.headers)
+    headers fields = u.dialect.headers;
+    fields.insert(fields.end(), u.headers.begin(), u.headers.end());
+    for (header const& h : fields)
     {
         if (!is_token(h.name) || !is_field_value(h.value))
             refuse(errc::invalid_argument, which + "a header field has a name or a value that cannot be sent");
-        if (is_ours(h.name) || (u.keys && header_names_equal(h.name, "authorization")))
+        if (is_ours(h.name) || (u.keys && header_names_equal(h.name, u.dialect.key_header)))
             refuse(errc::invalid_argument, which + "the header field " + h.name + " is set by the library");
     }
+    dialect const& d = u.dialect;
+    if (!is_token(d.key_header) || !is_field_value(d.key_prefix) || !is_token(d.organization_header) ||
+        !is_token(d.project_header) || !is_field_value(u.organization) || !is_field_value(u.project))
+        refuse(errc::invalid_argument, which + "the dialect, the organization or the project cannot stand in a header");
+    for (std::string const* part : {&d.chat_path, &d.embeddings_path, &d.moderations_path, &d.models_path, &d.query})
+        if (!is_target_part(*part))
+            refuse(errc::invalid_argument, which + "the dialect has a path or a query that cannot be sent");
     for (upstream_state const& other : upstreams)
         if (other.params.name == u.name)
             refuse(errc::invalid_argument, which + "the name is given twice");
@@ -118,8 +136,9 @@ void client_impl::add_upstream(upstream const& u, std::shared_ptr<resolve_cache>
 
     upstream_state state;
     state.params = u;
-    state.head_whole = make_head(u, to.where, false);
-    state.head_stream = make_head(u, to.where, true);
+    state.base_path = to.where.path;
+    state.common_head = make_common_head(u, fields, to.where);
+    obfuscation_off = obfuscation_off && d.obfuscation_off;
     state.host = &connections->add_host(std::move(to));
     upstreams.push_back(std::move(state));
     weights.push_back(u.weight);

@@ -26,9 +26,10 @@ struct upstream_state
     upstream params;
     pool_host* host = nullptr;
 
-    // The request head up to the key, for whole answers and for streams, and what comes between key and length.
-    std::string head_whole;
-    std::string head_stream;
+    // The path of the base URL, and everything of a request's head between the target and the fields that differ
+    // from request to request.
+    std::string base_path;
+    std::string common_head;
 };
 
 // What the handles of a client and its calls share.
@@ -58,6 +59,7 @@ public:
     std::shared_ptr<pool> connections;
     std::vector<upstream_state> upstreams;
     std::vector<unsigned> weights;
+    bool obfuscation_off = true; // Every upstream knows the member that turns it off.
 
 private:
     void add_upstream(upstream const& u, std::shared_ptr<resolve_cache> const& resolver);

@@ -51,7 +51,8 @@ public:
 
 stream_call::stream_call(
     std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_stream> handler)
-    : call(std::move(client), std::move(request), diag),
+    : call(std::move(client), diag),
+      asked_(std::move(request)),
       opened_handler_(std::move(handler), client_->executor),
       events_(sse_limits{client_->params.limits.event, client_->params.limits.event}),
       sum_(client_->params.limits.body)
@@ -67,11 +68,14 @@ void stream_call::launch(
 
 task<void> stream_call::run()
 {
-    error_code ec = prepare(true);
+    call_request to_send;
+    error_code ec = write_chat(*client_, std::move(asked_), true, to_send, detail_);
+    if (!ec)
+        begin(std::move(to_send));
     while (!ec)
     {
         begin_attempt();
-        ec = co_await open(true);
+        ec = co_await open();
         if (!ec)
             ec = co_await read_stream();
         end_attempt(ec);

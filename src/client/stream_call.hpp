@@ -6,8 +6,10 @@
 
 #include "../chat/accumulator.hpp"
 #include "call.hpp"
+#include "endpoints.hpp"
 
 #include <serin/chat/delta.hpp>
+#include <serin/chat/request.hpp>
 #include <serin/chat_stream.hpp>
 #include <serin/sse/parser.hpp>
 
@@ -67,6 +69,7 @@ private:
     void begin_next(diagnostics* diag, completion<std::optional<chat_delta>> handler);
     void deliver_end();
 
+    chat_request asked_;
     completion<chat_stream> opened_handler_;
     completion<std::optional<chat_delta>> next_handler_;
 

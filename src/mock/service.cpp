@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "service.hpp"
+#include "embedding.hpp"
+#include "moderation.hpp"
 
 #include <boost/asio/error.hpp>
 
@@ -81,17 +83,16 @@ std::optional<std::size_t> service_number(nlohmann::json const& object, char con
     return object[name].get<std::size_t>();
 }
 
-// Reads a request; returns what is wrong with it, or an empty string.
-std::string service_read_call(std::string const& body, chat_call& call)
+bool service_takes_calls(std::string_view path)
 {
-    auto const json = nlohmann::json::parse(body, nullptr, false);
-    if (json.is_discarded() || !json.is_object())
-        return "We could not parse the JSON body of your request.";
-    if (!json.contains("model") || !json["model"].is_string())
-        return "you must provide a model parameter";
+    return path == "/v1/chat/completions" || path == "/v1/embeddings" || path == "/v1/moderations";
+}
+
+// Reads a chat; returns what is wrong with it, or an empty string.
+std::string service_read_chat(nlohmann::json const& json, mock_call& call)
+{
     if (!json.contains("messages") || !json["messages"].is_array() || json["messages"].empty())
         return "Missing required parameter: 'messages'.";
-    call.model = json["model"].get<std::string>();
     call.stream = service_flag(json, "stream");
     call.context.model = call.model;
     call.context.last_message = service_message_text(json["messages"].back());
@@ -104,6 +105,23 @@ std::string service_read_call(std::string const& body, chat_call& call)
     call.context.include_usage =
         json.contains("stream_options") && service_flag(json["stream_options"], "include_usage");
     return {};
+}
+
+// Reads a request; returns what is wrong with it, or an empty string.
+std::string service_read_call(std::string_view path, std::string const& body, mock_call& call)
+{
+    auto const json = nlohmann::json::parse(body, nullptr, false);
+    if (json.is_discarded() || !json.is_object())
+        return "We could not parse the JSON body of your request.";
+    bool const moderation = path == "/v1/moderations";
+    bool const has_model = json.contains("model") && json["model"].is_string();
+    if (!has_model && (!moderation || json.contains("model")))
+        return "you must provide a model parameter";
+    if (has_model)
+        call.model = json["model"].get<std::string>();
+    if (path == "/v1/chat/completions")
+        return service_read_chat(json, call);
+    return moderation ? answer_moderation(json, call.body.emplace()) : answer_embedding(json, call.body.emplace());
 }
 
 http_server_head service_head(std::size_t id, behavior const& b, int status, std::string_view content_type)
@@ -231,7 +249,7 @@ std::optional<behavior> service::take_queued()
     return b;
 }
 
-behavior service::choose(http_server_request const& request, std::string_view body, chat_call const& call)
+behavior service::choose(http_server_request const& request, std::string_view body, mock_call const& call)
 {
     std::function<behavior(request_view const&)> function;
     {
@@ -388,9 +406,9 @@ asio::awaitable<bool> service::serve(http_exchange& exchange, std::size_t id)
     http_server_request const& request = exchange.request();
     std::string_view const target = request.target;
     std::string_view const path = target.substr(0, target.find('?'));
-    bool const chat = path == "/v1/chat/completions" && request.method == "POST";
-    if (chat && key_accepted(request))
-        co_return co_await serve_chat(exchange, id);
+    bool const is_call = request.method == "POST" && service_takes_calls(path);
+    if (is_call && key_accepted(request))
+        co_return co_await serve_call(exchange, id, path);
 
     std::string body;
     behavior b;
@@ -398,7 +416,7 @@ asio::awaitable<bool> service::serve(http_exchange& exchange, std::size_t id)
     if (ec)
         co_return !exchange.client_gone();
     bool const models = path == "/v1/models" && request.method == "GET";
-    if (!chat && !models)
+    if (!is_call && !models)
     {
         b.with_error("Unknown request URL: " + request.method + " " + request.target, "", "unknown_url");
         co_return co_await send_json(exchange, id, 404, error_json(b, 404));
@@ -436,7 +454,7 @@ asio::awaitable<error_code> service::read_body(
     co_return ec;
 }
 
-asio::awaitable<bool> service::serve_chat(http_exchange& exchange, std::size_t id)
+asio::awaitable<bool> service::serve_call(http_exchange& exchange, std::size_t id, std::string_view path)
 {
     std::optional<behavior> queued = take_queued();
     behavior b;
@@ -447,7 +465,7 @@ asio::awaitable<bool> service::serve_chat(http_exchange& exchange, std::size_t i
         std::lock_guard const lock(mutex_);
         b = default_;
     }
-    chat_call call;
+    mock_call call;
     if (b.early)
     {
         exchange.close(b.close_notify, b.linger);
@@ -457,7 +475,7 @@ asio::awaitable<bool> service::serve_chat(http_exchange& exchange, std::size_t i
     error_code const ec = co_await read_body(exchange, id, body, b);
     if (ec)
         co_return !exchange.client_gone();
-    std::string const complaint = service_read_call(body, call);
+    std::string const complaint = service_read_call(path, body, call);
     update_record(id, [&](request_record& r) { r.model = call.model; });
     if (!complaint.empty())
     {
@@ -484,7 +502,7 @@ asio::awaitable<bool> service::send_json(http_exchange& exchange, std::size_t id
 // --- Answers ---
 
 asio::awaitable<bool> service::respond(
-    http_exchange& exchange, std::size_t id, behavior const& b, chat_call const& call)
+    http_exchange& exchange, std::size_t id, behavior const& b, mock_call const& call)
 {
     if (b.first_byte_delay.count() != 0)
     {
@@ -548,7 +566,7 @@ asio::awaitable<bool> service::fail(http_exchange& exchange, behavior const& b, 
 }
 
 asio::awaitable<bool> service::respond_whole(
-    http_exchange& exchange, std::size_t id, behavior const& b, chat_call const& call)
+    http_exchange& exchange, std::size_t id, behavior const& b, mock_call const& call)
 {
     answer const text(b, call.context);
     bool const is_answer = b.status == 200 && !b.body && b.fault != fault::error && b.fault != fault::error_body;
@@ -556,13 +574,13 @@ asio::awaitable<bool> service::respond_whole(
     if (b.body)
         body = *b.body;
     else if (is_answer)
-        body = text.whole();
+        body = call.body ? *call.body : text.whole();
     else
         body = error_json(b, b.status);
     bool const breaks = b.fault == fault::cut || b.fault == fault::reset || b.fault == fault::stall;
     std::size_t sent = body.size();
     if (breaks || b.fault == fault::malformed)
-        sent = is_answer ? text.whole_offset(b.fault_after) : body.size() / 2;
+        sent = is_answer && !call.body ? text.whole_offset(b.fault_after) : body.size() / 2;
     if (b.fault == fault::malformed)
         body.resize(sent);
 
@@ -595,7 +613,7 @@ asio::awaitable<bool> service::respond_whole(
 }
 
 asio::awaitable<bool> service::respond_stream(
-    http_exchange& exchange, std::size_t id, behavior const& b, chat_call const& call)
+    http_exchange& exchange, std::size_t id, behavior const& b, mock_call const& call)
 {
     answer const text(b, call.context);
     std::size_t const tokens = text.tokens();

@@ -22,15 +22,16 @@
 
 namespace serin::mock {
 
-// What a request to the chat endpoint asks for.
-class chat_call
+// What a request asks for.
+class mock_call
 {
 public:
     std::string model;
     bool stream = false;
-    answer_context context;
+    answer_context context;          // Of a chat.
+    std::optional<std::string> body; // The answer of another endpoint.
 
-    chat_call() {}
+    mock_call() {}
 };
 
 // Answers a provider's requests as scripted, and keeps its log.
@@ -87,21 +88,21 @@ private:
 
     bool key_accepted(http_server_request const& request) const;
     std::optional<behavior> take_queued();
-    behavior choose(http_server_request const& request, std::string_view body, chat_call const& call);
+    behavior choose(http_server_request const& request, std::string_view body, mock_call const& call);
     std::vector<std::string> model_names() const;
 
     // These return false if the client left before the end.
     asio::awaitable<bool> serve(http_exchange& exchange, std::size_t id);
-    asio::awaitable<bool> serve_chat(http_exchange& exchange, std::size_t id);
+    asio::awaitable<bool> serve_call(http_exchange& exchange, std::size_t id, std::string_view path);
 
     // Answers by itself when it fails.
     asio::awaitable<error_code> read_body(
         http_exchange& exchange, std::size_t id, std::string& body, behavior const& b);
-    asio::awaitable<bool> respond(http_exchange& exchange, std::size_t id, behavior const& b, chat_call const& call);
+    asio::awaitable<bool> respond(http_exchange& exchange, std::size_t id, behavior const& b, mock_call const& call);
     asio::awaitable<bool> respond_whole(
-        http_exchange& exchange, std::size_t id, behavior const& b, chat_call const& call);
+        http_exchange& exchange, std::size_t id, behavior const& b, mock_call const& call);
     asio::awaitable<bool> respond_stream(
-        http_exchange& exchange, std::size_t id, behavior const& b, chat_call const& call);
+        http_exchange& exchange, std::size_t id, behavior const& b, mock_call const& call);
     asio::awaitable<bool> fail(http_exchange& exchange, behavior const& b, bool in_stream);
     asio::awaitable<bool> wait(http_exchange& exchange, behavior const& b, std::chrono::steady_clock::time_point t);
     asio::awaitable<bool> send_json(http_exchange& exchange, std::size_t id, int status, std::string const& body);

@@ -10,6 +10,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
@@ -24,7 +25,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -307,10 +310,11 @@ public:
     }
 };
 
-std::string post(std::string const& body, std::string const& headers = {}, std::string const& version = "1.1")
+std::string post(std::string const& body, std::string const& headers = {}, std::string const& version = "1.1",
+    std::string const& path = "/v1/chat/completions")
 {
-    return "POST /v1/chat/completions HTTP/" + version + "\r\nHost: mock\r\nContent-Type: application/json\r\n" +
-           headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    return "POST " + path + " HTTP/" + version + "\r\nHost: mock\r\nContent-Type: application/json\r\n" + headers +
+           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 std::string chat_body(std::string const& model, bool stream = false, std::string const& more = {})
@@ -567,6 +571,112 @@ TEST_CASE("mock: other paths, bad requests", "[mock]")
     }
     CHECK(
         ask(p, post(R"({"model":"m","messages":[1,null,{"content":[{"text":3}]}],"n":-1,"stream":3})")).status == 200);
+}
+
+TEST_CASE("mock: embeddings", "[mock]")
+{
+    mock::provider p;
+    auto const request = [](std::string const& members) {
+        return post("{\"model\":\"m\"," + members + "}", {}, "1.1", "/v1/embeddings");
+    };
+    response const r = ask(p, request(R"("input":["one","two","one"])"));
+    CHECK(r.status == 200);
+    json const body = json::parse(r.body);
+    CHECK(body["object"] == "list");
+    CHECK(body["model"] == "m");
+    CHECK(body["usage"]["prompt_tokens"] == 3);
+    CHECK(body["usage"]["total_tokens"] == 3);
+    REQUIRE(body["data"].size() == 3);
+    CHECK(body["data"][1]["index"] == 1);
+    CHECK(body["data"][0]["embedding"].size() == 8);
+    CHECK(body["data"][0]["embedding"] == body["data"][2]["embedding"]);
+    CHECK(body["data"][0]["embedding"] != body["data"][1]["embedding"]);
+    CHECK(
+        json::parse(ask(p, request(R"("input":"two")")).body)["data"][0]["embedding"] == body["data"][1]["embedding"]);
+    double squares = 0;
+    for (double const x : body["data"][0]["embedding"])
+        squares += x * x;
+    CHECK(std::abs(squares - 1) < 1e-5);
+    CHECK(p.requests().at(0).model == "m");
+
+    SECTION("dimensions and base64")
+    {
+        json const numbers = json::parse(ask(p, request(R"("input":"x","dimensions":3)")).body);
+        json const bytes =
+            json::parse(ask(p, request(R"("input":"x","dimensions":3,"encoding_format":"base64")")).body);
+        REQUIRE(numbers["data"][0]["embedding"].size() == 3);
+        std::string const text = bytes["data"][0]["embedding"];
+        REQUIRE(text.size() == 16);
+        unsigned char decoded[12];
+        REQUIRE(EVP_DecodeBlock(decoded, reinterpret_cast<unsigned char const*>(text.data()), 16) == 12);
+        for (std::size_t i = 0; i < 3; ++i)
+        {
+            float value = 0;
+            std::memcpy(&value, decoded + 4 * i, 4);
+            CHECK(value == numbers["data"][0]["embedding"][i].get<float>());
+        }
+    }
+    SECTION("tokens")
+    {
+        CHECK(json::parse(ask(p, request(R"("input":[1,2,3])")).body)["data"].size() == 1);
+        CHECK(json::parse(ask(p, request(R"("input":[[1,2],[3]])")).body)["data"].size() == 2);
+    }
+    SECTION("bad requests")
+    {
+        for (char const* members :
+            {R"("x":1)", R"("input":"")", R"("input":[])", R"("input":[""])", R"("input":[null])", R"("input":3)",
+                R"("input":{})", R"("input":"x","dimensions":0)", R"("input":"x","dimensions":4097)",
+                R"("input":"x","dimensions":"3")", R"("input":"x","encoding_format":"int8")"})
+        {
+            INFO(members);
+            CHECK(ask(p, request(members)).status == 400);
+        }
+        CHECK(ask(p, post(R"({"input":"x"})", {}, "1.1", "/v1/embeddings")).status == 400);
+        CHECK(ask(p, "GET /v1/embeddings HTTP/1.1\r\nHost: x\r\n\r\n").status == 404);
+    }
+    SECTION("behaviors and keys")
+    {
+        p.on_next(behavior().with_status(429).with_retry_after("3"));
+        response const refused = ask(p, request(R"("input":"x")"));
+        CHECK(refused.status == 429);
+        CHECK(refused.header("Retry-After") == "3");
+        CHECK(ask(p, request(R"("input":"x","stream":true)")).header("Content-Type") == "application/json");
+        p.on_next(behavior().cut_after(3));
+        response const cut = ask(p, request(R"("input":"x")"));
+        CHECK_FALSE(cut.complete);
+        CHECK(cut.end == ending::closed);
+        p.on_next(behavior().malformed_after(3));
+        CHECK(json::parse(ask(p, request(R"("input":"x")")).body, nullptr, false).is_discarded());
+        p.on_model("m", behavior().with_status(500));
+        CHECK(ask(p, request(R"("input":"x")")).status == 500);
+        p.set_keys({"sk-1"});
+        CHECK(ask(p, request(R"("input":"x")")).status == 401);
+    }
+}
+
+TEST_CASE("mock: moderations", "[mock]")
+{
+    mock::provider p;
+    auto const request = [](std::string const& body) { return post(body, {}, "1.1", "/v1/moderations"); };
+    json const body = json::parse(ask(p, request(R"({"input":["kind words","hate and violence"]})")).body);
+    CHECK(body["model"] == "mock");
+    REQUIRE(body["results"].size() == 2);
+    CHECK(body["results"][0]["flagged"] == false);
+    CHECK(body["results"][0]["categories"]["hate"] == false);
+    CHECK(body["results"][1]["flagged"] == true);
+    CHECK(body["results"][1]["categories"]["hate"] == true);
+    CHECK(body["results"][1]["categories"]["sexual"] == false);
+    CHECK(body["results"][1]["category_scores"]["violence"] > 0.9);
+    CHECK(json::parse(ask(p, request(R"({"model":"m","input":"x"})")).body)["model"] == "m");
+    for (char const* bad :
+        {"{}", R"({"input":[]})", R"({"input":[1]})", R"({"input":null})", R"({"input":"x","model":1})"})
+    {
+        INFO(bad);
+        CHECK(ask(p, request(bad)).status == 400);
+    }
+    p.on_next(behavior().with_status(503));
+    CHECK(ask(p, request(R"({"input":"x"})")).status == 503);
+    CHECK(ask(p, request(R"({"model":"mock-500","input":"x"})")).status == 500);
 }
 
 TEST_CASE("mock: what is not HTTP is refused", "[mock]")

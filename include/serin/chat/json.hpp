@@ -45,9 +45,10 @@ inline response_format make_json_schema(std::string name, nlohmann::json const& 
     return response_format::json_schema(std::move(name), json_text(schema), strict);
 }
 
-/// Sets a member of the request that has no name here; see `chat_request::extra`. Replaces what `extra` held if that
-/// was not an object.
-inline void set_extra(chat_request& request, std::string const& name, nlohmann::json value)
+/// Sets a member of a request, to any endpoint, that has no name here; see `chat_request::extra`. Replaces what `extra`
+/// held if that was not an object.
+template <class Request>
+void set_extra(Request& request, std::string const& name, nlohmann::json value)
 {
     nlohmann::json object = parse_json(request.extra);
     if (!object.is_object())

@@ -79,8 +79,14 @@ public:
 
 /// An OpenAI-compatible server for tests, in this process: real sockets, answers and failures as scripted.
 ///
-/// Serves `POST /v1/chat/completions`, whole and streamed, and `GET /v1/models`. Every answer has an x-request-id
-/// "req_mock_N". Runs one thread of its own until it is destroyed. All functions may be called from any thread.
+/// Serves `POST /v1/chat/completions`, whole and streamed, `POST /v1/embeddings`, `POST /v1/moderations` and
+/// `GET /v1/models`. Every answer has an x-request-id "req_mock_N". Runs one thread of its own until it is destroyed.
+/// All functions may be called from any thread.
+///
+/// A text's embedding is always the same: a vector of length 1 that is drawn with the text as seed, with the
+/// `dimensions` asked for or 8, as floats or in base64. A moderation flags a text for each category whose name it
+/// holds: harassment, hate, self-harm, sexual and violence. What a @ref behavior says about tokens, text and streams
+/// does not matter to these two; a fault in the middle of an answer happens in the middle of its bytes.
 ///
 /// A request is answered by the first of: the queue of @ref on_next; the function of @ref set_function; a fault drawn
 /// from the mix of @ref set_faults; the behavior of its model (@ref on_model); that of a built-in model; the default.
@@ -132,7 +138,7 @@ public:
 
     // --- How it answers ---
 
-    /// Answers one more of the next requests so. Queued behaviors are used in order, one for each chat request with a
+    /// Answers one more of the next requests so. Queued behaviors are used in order, one for each POST request with a
     /// valid key.
     void on_next(behavior b);
 

@@ -4,6 +4,7 @@
 #ifndef SERIN_POLICY_UPSTREAM_HPP
 #define SERIN_POLICY_UPSTREAM_HPP
 
+#include <serin/chat/dialect.hpp>
 #include <serin/core/headers.hpp>
 #include <serin/core/tls_params.hpp>
 #include <serin/policy/keys.hpp>
@@ -32,6 +33,13 @@ struct upstream
 
     /// Its share of the requests, relative to the other upstreams. 0: none.
     unsigned weight = 1;
+
+    /// How its requests differ from those of OpenAI.
+    serin::dialect dialect = {};
+
+    /// The organization and the project that are billed, where the provider knows such. Empty: not sent.
+    std::string organization = {};
+    std::string project = {}; ///< @copydoc organization
 
     /// Further header fields for every request to it. Control characters are refused.
     serin::headers headers = {};

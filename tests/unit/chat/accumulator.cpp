@@ -595,3 +595,30 @@ TEST_CASE("stream: members of the wrong type do no harm")
                    {"index":-5,"delta":{"tool_calls":[1,null,{"index":"x","id":5,"function":[]}]}}]})");
     CHECK(sum.response().text().empty());
 }
+
+TEST_CASE("stream: of members that come twice in a delta the first counts, so that deltas add up to the answer")
+{
+    accumulator sum;
+    put(sum, chunk(R"("content":"a","content":"b","content":[{"type":"text","text":"c"}],"refusal":"d","refusal":"e",
+        "reasoning":"f","content":[{"type":"thinking","thinking":[{"text":"g"}]}],
+        "audio":{"id":"h","data":"i","data":"j","transcript":"k"},"audio":{"data":"l","transcript":"m"},
+        "function_call":{"name":"n","arguments":"o"},"function_call":{"arguments":"p"})"));
+    auto const delta = sum.next();
+    REQUIRE(delta);
+    CHECK(delta->text == "a");
+    CHECK(delta->refusal == "d");
+    CHECK(delta->reasoning == "f");
+    CHECK(delta->audio_data == "i");
+    CHECK(delta->audio_transcript == "k");
+    CHECK(delta->function_call.arguments == "o");
+    serin::message const& m = sum.response().reply();
+    CHECK(m.content == "a");
+    CHECK(m.refusal == "d");
+    CHECK(m.reasoning == "f");
+    REQUIRE(m.audio);
+    CHECK(m.audio->data == "i");
+    CHECK(m.audio->transcript == "k");
+    REQUIRE(m.function_call);
+    CHECK(m.function_call->name == "n");
+    CHECK(m.function_call->arguments == "o");
+}

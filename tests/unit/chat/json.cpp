@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 the Serin authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <serin/chat/embedding.hpp>
 #include <serin/chat/json.hpp>
 
 #include "../../../src/chat/wire_read.hpp"
@@ -50,6 +51,9 @@ TEST_CASE("tools, schemas and extra members are made from JSON")
     serin::set_extra(request, "top_k", 40);
     serin::set_extra(request, "min_p", 0.5);
     CHECK(json::parse(request.extra) == json{{"top_k", 40}, {"min_p", 0.5}});
+    serin::embedding_request embedding("m");
+    serin::set_extra(embedding, "input_type", "query");
+    CHECK(embedding.extra == R"({"input_type":"query"})");
 }
 
 TEST_CASE("a request is made from the JSON of one")

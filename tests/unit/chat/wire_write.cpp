@@ -49,12 +49,25 @@ TEST_CASE("request: the model is put in front for every attempt")
     std::string tail;
     std::string why;
     REQUIRE_FALSE(serin::write_request_tail(tail, hello(), false, why));
-    for (char const* model : {"a", "b\"c", ""})
+    for (char const* model : {"a", "b\"c"})
     {
         std::string body;
         serin::append_request(body, model, tail);
         CHECK(json::parse(body).at("model") == model);
     }
+    std::string body;
+    serin::append_request(body, "a", {});
+    CHECK(json::parse(body + tail).at("model") == "a");
+}
+
+TEST_CASE("request: without a model, the server's default is asked")
+{
+    CHECK(written(chat_request().user("hi")) == R"({"messages":[{"role":"user","content":"hi"}]})");
+    CHECK(written([] {
+        chat_request request;
+        request.extra = R"({"messages":[]})";
+        return request;
+    }()) == R"({"messages":[]})");
 }
 
 TEST_CASE("request: a tail is appended to what is there")
@@ -62,7 +75,7 @@ TEST_CASE("request: a tail is appended to what is there")
     std::string tail = "head";
     std::string why;
     REQUIRE_FALSE(serin::write_request_tail(tail, hello(), false, why));
-    CHECK(tail.substr(0, 5) == "head,");
+    CHECK(tail.substr(0, 5) == "head\"");
 }
 
 TEST_CASE("request: a stream asks for usage unless told not to")

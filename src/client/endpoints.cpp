@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include "endpoints.hpp"
+
+#include "../chat/wire_read.hpp"
+#include "../chat/wire_write.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace serin {
+namespace {
+
+bool is_request_target(std::string_view path) noexcept
+{
+    return !path.empty() && path.front() == '/' &&
+           std::all_of(path.begin(), path.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+}
+
+bool is_method(std::string_view method) noexcept
+{
+    return !method.empty() && std::all_of(method.begin(), method.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+} // namespace
+
+error_code write_chat(client_impl const& client, chat_request&& asked, bool stream, call_request& out, std::string& why)
+{
+    if (stream && client.obfuscation_off && !asked.include_obfuscation)
+        asked.include_obfuscation = false;
+    if (error_code const ec = write_request_tail(out.body, asked, stream, why))
+        return ec;
+    out.path = &dialect::chat_path;
+    out.accept = stream ? "text/event-stream" : "application/json";
+    out.model = std::move(asked.model);
+    out.timeout = asked.timeout;
+    return {};
+}
+
+error_code chat_endpoint::write(client_impl const& client, request&& asked, call_request& out, std::string& why)
+{
+    return write_chat(client, std::move(asked), false, out, why);
+}
+
+error_code chat_endpoint::read(json_reader& reader, exchange const& from, response& out, server_error& err)
+{
+    return read_response(reader, from.body(), out, err);
+}
+
+error_code raw_endpoint::write(client_impl const&, request&& asked, call_request& out, std::string& why)
+{
+    if (!is_method(asked.method) || !is_request_target(asked.path))
+    {
+        why = "a method is upper-case letters, and a path begins with a slash and is percent-encoded";
+        return errc::invalid_argument;
+    }
+    out.method = std::move(asked.method);
+    out.model_in_body = false;
+    out.other_path = std::move(asked.path);
+    out.body = std::move(asked.body);
+    out.timeout = asked.timeout;
+    return {};
+}
+
+error_code raw_endpoint::read(json_reader&, exchange const& from, response& out, server_error&)
+{
+    out.status = from.status();
+    out.headers = from.fields().to_headers();
+    out.body = std::string(from.body());
+    return {};
+}
+
+} // namespace serin

@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#ifndef SERIN_SRC_CLIENT_ENDPOINTS_HPP
+#define SERIN_SRC_CLIENT_ENDPOINTS_HPP
+
+#include "../chat/errors.hpp"
+#include "../chat/json_reader.hpp"
+#include "call.hpp"
+
+#include <serin/chat/request.hpp>
+#include <serin/chat/response.hpp>
+#include <serin/raw.hpp>
+
+#include <string>
+
+namespace serin {
+
+// What a chat sends, whole or streamed.
+error_code write_chat(
+    client_impl const& client, chat_request&& asked, bool stream, call_request& out, std::string& why);
+
+struct chat_endpoint
+{
+    using request = chat_request;
+    using response = chat_response;
+
+    static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
+    static error_code read(json_reader& reader, exchange const& from, response& out, server_error& err);
+};
+
+struct raw_endpoint
+{
+    using request = raw_request;
+    using response = raw_response;
+
+    static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
+    static error_code read(json_reader& reader, exchange const& from, response& out, server_error& err);
+};
+
+} // namespace serin
+
+#endif

@@ -1,0 +1,18 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#ifndef SERIN_SRC_MOCK_EMBEDDING_HPP
+#define SERIN_SRC_MOCK_EMBEDDING_HPP
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <string>
+
+namespace serin::mock {
+
+// The answer to a request for embeddings. Returns what is wrong with the request, or an empty string.
+std::string answer_embedding(nlohmann::json const& request, std::string& out);
+
+} // namespace serin::mock
+
+#endif
