@@ -73,6 +73,8 @@ struct world
     std::shared_ptr<fake_resolver> source = std::make_shared<fake_resolver>();
     std::shared_ptr<resolve_cache> cache = std::make_shared<resolve_cache>(source, 1h);
 
+    ~world() { source->asked.clear(); } // The questions own the cache, which owns their source
+
     std::unique_ptr<lookup> ask(std::string const& host)
     {
         auto l = std::make_unique<lookup>();
