@@ -41,6 +41,8 @@ struct connection_counts
 /// use its parent's client.
 class client
 {
+    friend struct client_access;
+
     std::shared_ptr<client_impl> impl_;
 
     struct initiate_chat : initiation
@@ -146,6 +148,24 @@ public:
 
     /// How many connections there are.
     connection_counts connections() const;
+};
+
+// What functions built on a client use: what its calls share, which lives as long as they do, and calls in erased form.
+struct client_access
+{
+    static std::shared_ptr<client_impl> const& impl(client const& c) noexcept { return c.impl_; }
+
+    static void chat(
+        std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_response> handler)
+    {
+        client::async_chat_erased(std::move(impl), std::move(request), diag, std::move(handler));
+    }
+
+    static void stream(
+        std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_stream> handler)
+    {
+        client::async_stream_erased(std::move(impl), std::move(request), diag, std::move(handler));
+    }
 };
 
 } // namespace serin

@@ -61,7 +61,7 @@ std::string make_head(upstream const& u, origin const& where, bool stream)
 {
     std::string head = "POST " + where.path + "/chat/completions HTTP/1.1\r\nHost: " + where.host_header;
     if (u.headers.find("user-agent").empty())
-        head += "\r\nUser-Agent: serin/0.1.0";
+        head += "\r\nUser-Agent: serin/" SERIN_VERSION;
     head += "\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\nAccept: ";
     head += stream ? "text/event-stream" : "application/json";
     for (header const& h : u.headers)

@@ -4,6 +4,7 @@
 #include "url.hpp"
 
 #include <boost/asio/ip/address.hpp>
+#include <boost/core/detail/string_view.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
@@ -27,7 +28,7 @@ error_code parse_base_url(std::string_view url, origin& out, std::string& why)
         return make_error_code(errc::invalid_url);
     };
 
-    auto const parsed = boost::urls::parse_uri(boost::urls::string_view(url.data(), url.size()));
+    auto const parsed = boost::urls::parse_uri(boost::core::string_view(url.data(), url.size()));
     if (!parsed)
         return refuse("the base URL is not a URL such as https://api.example.com/v1");
     boost::urls::url_view const u = *parsed;
