@@ -36,9 +36,10 @@ struct connection_counts
 /// live until the completion, to learn more than the error code.
 ///
 /// Thread safety: every function may be called from any thread, if `client_params::thread_safe` is true.
-/// A client with no call outstanding leaves no work in the context. Destroying the client cancels what is outstanding
-/// and does not wait for it; the context must outlive the client and its streams. A child made by `fork` must not
-/// use its parent's client.
+/// A client with no call outstanding leaves no work in the context, except that a look-up of a host name cannot be
+/// cancelled: one that was given up holds the context until the system answers. Destroying the client cancels what is
+/// outstanding and does not wait for it; the context must outlive the client and its streams. A child made by `fork`
+/// must not use its parent's client.
 class client
 {
     friend struct client_access;
