@@ -47,10 +47,11 @@ error_code parse_base_url(std::string_view url, origin& out, std::string& why)
     out.is_ip = u.host_type() != boost::urls::host_type::name;
     if (u.host_type() == boost::urls::host_type::ipvfuture)
         return refuse("the host of the base URL is neither a name nor an IP address");
-    out.host = out.is_ip ? std::string(u.host_address()) : std::string(u.host_name());
+    out.host = out.is_ip ? std::string(u.host_address()) : std::string(u.encoded_host_name());
     std::transform(out.host.begin(), out.host.end(), out.host.begin(),
         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-    // A name may hold percent-encoded bytes: they would break out of the Host field.
+    // A name may hold percent-encoded bytes: they would break out of the Host field, or look like an address. They stay
+    // encoded, so that they are refused.
     bool const plain = std::all_of(out.host.begin(), out.host.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == ':';
     });
