@@ -4,6 +4,9 @@
 #ifndef SERIN_CLIENT_HPP
 #define SERIN_CLIENT_HPP
 
+#include <serin/chat/embedding.hpp>
+#include <serin/chat/model_list.hpp>
+#include <serin/chat/moderation.hpp>
 #include <serin/chat/request.hpp>
 #include <serin/chat/response.hpp>
 #include <serin/chat_stream.hpp>
@@ -37,11 +40,14 @@ struct connection_counts
 /// live until the completion, to learn more than the error code.
 ///
 /// Thread safety: every function may be called from any thread, if `client_params::thread_safe` is true.
-/// A client with no call outstanding leaves no work in the context. Destroying the client cancels what is outstanding
-/// and does not wait for it; the context must outlive the client and its streams. A child made by `fork` must not
-/// use its parent's client.
+/// A client with no call outstanding leaves no work in the context, except that a look-up of a host name cannot be
+/// cancelled: one that was given up holds the context until the system answers. Destroying the client cancels what is
+/// outstanding and does not wait for it; the context must outlive the client and its streams. A child made by `fork`
+/// must not use its parent's client.
 class client
 {
+    friend struct client_access;
+
     std::shared_ptr<client_impl> impl_;
 
     // Begins a call: `launch` is one of the functions below.
@@ -71,6 +77,12 @@ class client
         std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_response> handler);
     static void launch_stream(
         std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_stream> handler);
+    static void launch_embed(std::shared_ptr<client_impl> impl, embedding_request request, diagnostics* diag,
+        any_handler<embedding_response> handler);
+    static void launch_moderate(std::shared_ptr<client_impl> impl, moderation_request request, diagnostics* diag,
+        any_handler<moderation_response> handler);
+    static void launch_models(std::shared_ptr<client_impl> impl, model_list_request request, diagnostics* diag,
+        any_handler<model_list> handler);
     static void launch_raw(
         std::shared_ptr<client_impl> impl, raw_request request, diagnostics* diag, any_handler<raw_response> handler);
 
@@ -123,6 +135,54 @@ public:
         return call(&client::launch_stream, std::move(request), &diag, std::forward<CompletionToken>(token));
     }
 
+    /// Turns texts into vectors, one for each text and in its place.
+    ///
+    /// Errors and cancelling: as @ref async_chat.
+    template <class CompletionToken = default_token>
+    auto async_embed(embedding_request request, CompletionToken&& token = CompletionToken())
+    {
+        return call(&client::launch_embed, std::move(request), nullptr, std::forward<CompletionToken>(token));
+    }
+
+    /// @copydoc async_embed
+    template <class CompletionToken = default_token>
+    auto async_embed(embedding_request request, diagnostics& diag, CompletionToken&& token = CompletionToken())
+    {
+        return call(&client::launch_embed, std::move(request), &diag, std::forward<CompletionToken>(token));
+    }
+
+    /// Asks whether texts are harmful.
+    ///
+    /// Errors and cancelling: as @ref async_chat.
+    template <class CompletionToken = default_token>
+    auto async_moderate(moderation_request request, CompletionToken&& token = CompletionToken())
+    {
+        return call(&client::launch_moderate, std::move(request), nullptr, std::forward<CompletionToken>(token));
+    }
+
+    /// @copydoc async_moderate
+    template <class CompletionToken = default_token>
+    auto async_moderate(moderation_request request, diagnostics& diag, CompletionToken&& token = CompletionToken())
+    {
+        return call(&client::launch_moderate, std::move(request), &diag, std::forward<CompletionToken>(token));
+    }
+
+    /// The models of an upstream, chosen by weight as for every call.
+    ///
+    /// Errors and cancelling: as @ref async_chat.
+    template <class CompletionToken = default_token>
+    auto async_models(CompletionToken&& token = CompletionToken())
+    {
+        return call(&client::launch_models, model_list_request(), nullptr, std::forward<CompletionToken>(token));
+    }
+
+    /// @copydoc async_models
+    template <class CompletionToken = default_token>
+    auto async_models(diagnostics& diag, CompletionToken&& token = CompletionToken())
+    {
+        return call(&client::launch_models, model_list_request(), &diag, std::forward<CompletionToken>(token));
+    }
+
     /// Sends a request to an endpoint that the library has no types for, with the pool, the keys and the deadlines of
     /// all others. Completes with any answer whose status is from 200 to 299.
     ///
@@ -156,6 +216,24 @@ public:
 
     /// How many connections there are.
     connection_counts connections() const;
+};
+
+// What functions built on a client use: what its calls share, which lives as long as they do, and calls in erased form.
+struct client_access
+{
+    static std::shared_ptr<client_impl> const& impl(client const& c) noexcept { return c.impl_; }
+
+    static void chat(
+        std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_response> handler)
+    {
+        client::launch_chat(std::move(impl), std::move(request), diag, std::move(handler));
+    }
+
+    static void stream(
+        std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_stream> handler)
+    {
+        client::launch_stream(std::move(impl), std::move(request), diag, std::move(handler));
+    }
 };
 
 } // namespace serin

@@ -59,6 +59,7 @@
 #include <serin/src/client/config.cpp>
 #include <serin/src/client/endpoints.cpp>
 #include <serin/src/client/stream_call.cpp>
+#include <serin/src/client/tools.cpp>
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop

@@ -17,8 +17,9 @@ namespace serin {
 namespace {
 
 constexpr std::size_t max_error_body = 64 * 1024;
+constexpr auto error_body_patience = std::chrono::seconds(5);
 constexpr auto stale_connection_window = std::chrono::seconds(1);
-constexpr int max_replacements = 4;
+constexpr int max_replacements = 100; // Every idle connection to the host may be as dead as the first
 
 constexpr std::string_view request_id_fields[] = {"x-request-id", "request-id", "x-generation-id"};
 
@@ -184,6 +185,8 @@ task<error_code> call::open()
         // The server may have closed an idle connection just as the request went out: nobody saw it.
         bool const stale = ec == errc::connection_lost && exchange_->on_used_connection() &&
                            std::chrono::steady_clock::now() - exchange_->sent_at() < stale_connection_window;
+        if (ec == errc::tls_failed)
+            detail_ = exchange_->tls_failure();
         exchange_.reset();
         if (!stale || replaced == max_replacements)
         {
@@ -223,7 +226,7 @@ task<error_code> call::refuse()
     phase_ = call_phase::body;
     keep_fields();
     // The status says enough: a body that is cut or stalls takes nothing away from it.
-    error_code const ec = co_await exchange_->read_body(max_error_body, true);
+    error_code const ec = co_await exchange_->read_body(max_error_body, true, error_body_patience);
     if (ec == asio::error::operation_aborted)
         co_return ec;
     body_ = exchange_->body().substr(0, max_error_body);

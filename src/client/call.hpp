@@ -30,6 +30,7 @@ struct call_request
     std::string model;         // What the user asked for; an upstream may have its own.
     bool model_in_body = true; // The body is an object that begins with the model.
     std::string body;          // The rest of the body; empty and no model in it: none is sent.
+    std::size_t inputs = 0;    // How many items the answer must have; 0: unknown.
     std::optional<duration> timeout;
 };
 

@@ -61,7 +61,7 @@ std::string make_common_head(upstream const& u, headers const& fields, origin co
 {
     std::string head = " HTTP/1.1\r\nHost: " + where.host_header;
     if (fields.find("user-agent").empty())
-        head += "\r\nUser-Agent: serin/0.1.0";
+        head += "\r\nUser-Agent: serin/" SERIN_VERSION;
     head += "\r\nAccept-Encoding: identity";
     if (!u.organization.empty())
         head += "\r\n" + u.dialect.organization_header + ": " + u.organization;

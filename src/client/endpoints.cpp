@@ -3,6 +3,9 @@
 
 #include "endpoints.hpp"
 
+#include "../chat/embedding_wire.hpp"
+#include "../chat/model_list_wire.hpp"
+#include "../chat/moderation_wire.hpp"
 #include "../chat/wire_read.hpp"
 #include "../chat/wire_write.hpp"
 
@@ -43,9 +46,58 @@ error_code chat_endpoint::write(client_impl const& client, request&& asked, call
     return write_chat(client, std::move(asked), false, out, why);
 }
 
-error_code chat_endpoint::read(json_reader& reader, exchange const& from, response& out, server_error& err)
+error_code chat_endpoint::read(json_reader& reader, exchange const& from, std::size_t, response& out, server_error& err)
 {
     return read_response(reader, from.body(), out, err);
+}
+
+error_code embedding_endpoint::write(client_impl const&, request&& asked, call_request& out, std::string& why)
+{
+    if (error_code const ec = write_embedding_tail(out.body, asked, why))
+        return ec;
+    out.path = &dialect::embeddings_path;
+    out.model = std::move(asked.model);
+    out.inputs = asked.input.size();
+    out.timeout = asked.timeout;
+    return {};
+}
+
+error_code embedding_endpoint::read(
+    json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err)
+{
+    return read_embedding_response(reader, from.body(), inputs, out, err);
+}
+
+error_code moderation_endpoint::write(client_impl const&, request&& asked, call_request& out, std::string& why)
+{
+    if (error_code const ec = write_moderation_tail(out.body, asked, why))
+        return ec;
+    out.path = &dialect::moderations_path;
+    out.model = std::move(asked.model);
+    out.inputs = asked.input.size();
+    out.timeout = asked.timeout;
+    return {};
+}
+
+error_code moderation_endpoint::read(
+    json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err)
+{
+    return read_moderation_response(reader, from.body(), inputs, out, err);
+}
+
+error_code models_endpoint::write(client_impl const&, request&& asked, call_request& out, std::string&)
+{
+    out.timeout = asked.timeout;
+    out.method = "GET";
+    out.path = &dialect::models_path;
+    out.model_in_body = false;
+    return {};
+}
+
+error_code models_endpoint::read(
+    json_reader& reader, exchange const& from, std::size_t, response& out, server_error& err)
+{
+    return read_model_list(reader, from.body(), out, err);
 }
 
 error_code raw_endpoint::write(client_impl const&, request&& asked, call_request& out, std::string& why)
@@ -63,7 +115,7 @@ error_code raw_endpoint::write(client_impl const&, request&& asked, call_request
     return {};
 }
 
-error_code raw_endpoint::read(json_reader&, exchange const& from, response& out, server_error&)
+error_code raw_endpoint::read(json_reader&, exchange const& from, std::size_t, response& out, server_error&)
 {
     out.status = from.status();
     out.headers = from.fields().to_headers();

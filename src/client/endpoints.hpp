@@ -8,10 +8,14 @@
 #include "../chat/json_reader.hpp"
 #include "call.hpp"
 
+#include <serin/chat/embedding.hpp>
+#include <serin/chat/model_list.hpp>
+#include <serin/chat/moderation.hpp>
 #include <serin/chat/request.hpp>
 #include <serin/chat/response.hpp>
 #include <serin/raw.hpp>
 
+#include <cstddef>
 #include <string>
 
 namespace serin {
@@ -26,7 +30,38 @@ struct chat_endpoint
     using response = chat_response;
 
     static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
-    static error_code read(json_reader& reader, exchange const& from, response& out, server_error& err);
+    static error_code read(
+        json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
+};
+
+struct embedding_endpoint
+{
+    using request = embedding_request;
+    using response = embedding_response;
+
+    static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
+    static error_code read(
+        json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
+};
+
+struct moderation_endpoint
+{
+    using request = moderation_request;
+    using response = moderation_response;
+
+    static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
+    static error_code read(
+        json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
+};
+
+struct models_endpoint
+{
+    using request = model_list_request;
+    using response = model_list;
+
+    static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
+    static error_code read(
+        json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
 };
 
 struct raw_endpoint
@@ -35,7 +70,8 @@ struct raw_endpoint
     using response = raw_response;
 
     static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
-    static error_code read(json_reader& reader, exchange const& from, response& out, server_error& err);
+    static error_code read(
+        json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
 };
 
 } // namespace serin

@@ -145,9 +145,9 @@ void stream_call::set_stream_deadline()
     steady_time at = steady_time::max();
     error_code why;
     auto const consider = [&](steady_time from, duration d, errc reason) {
-        if (d != duration::zero() && from + d < at)
+        if (d != duration::zero() && add_saturated(from, d) < at)
         {
-            at = from + d;
+            at = add_saturated(from, d);
             why = reason;
         }
     };
@@ -301,7 +301,7 @@ task<void> stream_call::drain()
 // The server was asked for a stream and answers with a whole completion: deliver it as a stream of one piece.
 task<error_code> stream_call::read_whole()
 {
-    error_code ec = co_await exchange_->read_body(client_->params.limits.body, false);
+    error_code ec = co_await exchange_->read_body(client_->params.limits.body, false, client_->params.timeouts.idle);
     if (ec)
         co_return ec;
     whole_.emplace();

@@ -7,6 +7,7 @@
 #include "../chat/json_reader.hpp"
 #include "call.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,7 +18,7 @@ namespace serin {
 // A call for a whole answer. Endpoint says what is asked and how the answer is read:
 //   using request, response
 //   static error_code write(client_impl const&, request&&, call_request& out, std::string& why)
-//   static error_code read(json_reader&, exchange const&, response& out, server_error& err)
+//   static error_code read(json_reader&, exchange const&, std::size_t inputs, response& out, server_error& err)
 template <class Endpoint>
 class whole_call final : public call
 {
@@ -48,6 +49,7 @@ private:
         ec_ = Endpoint::write(*client_, std::move(asked_), to_send, detail_);
         if (ec_)
             co_return;
+        inputs_ = to_send.inputs;
         begin(std::move(to_send));
         for (;;)
         {
@@ -68,12 +70,12 @@ private:
         phase_ = call_phase::body;
         if (diag_)
             keep_fields();
-        ec = co_await exchange_->read_body(client_->params.limits.body, false);
+        ec = co_await exchange_->read_body(client_->params.limits.body, false, client_->params.timeouts.idle);
         if (ec)
             co_return ec;
         server_error err;
         auto reader = client_->take_reader();
-        ec = Endpoint::read(*reader, *exchange_, result_, err);
+        ec = Endpoint::read(*reader, *exchange_, inputs_, result_, err);
         client_->put_reader(std::move(reader));
         result_.upstream = upstream_name();
         result_.request_id = request_id();
@@ -93,6 +95,7 @@ private:
     }
 
     request asked_;
+    std::size_t inputs_ = 0;
     completion<response> handler_;
     response result_;
     error_code ec_;

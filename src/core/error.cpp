@@ -32,6 +32,7 @@ errc_text text_of(errc e) noexcept
     case errc::context_length_exceeded:
         return {"context_length_exceeded", "the prompt does not fit the model's context window"};
     case errc::content_filtered: return {"content_filtered", "a content filter refused the prompt or the answer"};
+    case errc::refused: return {"refused", "the model refused to answer"};
     case errc::quota_exhausted: return {"quota_exhausted", "the account is out of money or quota"};
     case errc::redirected: return {"redirected", "the server answered with a redirect, which is never followed"};
     case errc::rate_limited: return {"rate_limited", "too many requests or tokens for now"};
@@ -55,6 +56,8 @@ errc_text text_of(errc e) noexcept
     case errc::stream_truncated: return {"stream_truncated", "the stream ended before the model had finished"};
     case errc::stream_error: return {"stream_error", "the stream holds an error or something that is not a chunk"};
     case errc::malformed_response: return {"malformed_response", "the answer is not a valid chat completion"};
+    case errc::length_limited: return {"length_limited", "the model came to its limit before it had finished"};
+    case errc::too_many_rounds: return {"too_many_rounds", "the model called tools for too many rounds"};
     case errc::response_too_large: return {"response_too_large", "the answer is larger than the limits allow"};
     case errc::memory_limit: return {"memory_limit", "too many bytes are buffered by this client already"};
     }

@@ -125,7 +125,7 @@ bool exchange::try_fill()
     return lease_->try_fill().size != 0;
 }
 
-task<error_code> exchange::read_body(std::size_t limit, bool cut)
+task<error_code> exchange::read_body(std::size_t limit, bool cut, duration idle_timeout)
 {
     // A body that lies whole in one piece is not copied.
     std::string_view only;
@@ -166,7 +166,7 @@ task<error_code> exchange::read_body(std::size_t limit, bool cut)
                 whole_ = body_;
                 co_return error_code();
             }
-            deadline(timeouts_.idle, errc::idle_timeout);
+            deadline(idle_timeout, errc::idle_timeout);
             ec = co_await fill();
             if (fiber_.interrupted())
                 co_return ec;

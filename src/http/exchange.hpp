@@ -31,9 +31,9 @@ public:
     // write_timeout, first_byte_timeout, idle_timeout.
     task<error_code> begin(std::string_view request, duration first_byte_timeout);
 
-    // Reads the whole body, which is then in body(). With `cut` a longer body than `limit` is cut there, otherwise
-    // it is errc::response_too_large.
-    task<error_code> read_body(std::size_t limit, bool cut);
+    // Reads the whole body, which is then in body(); errc::idle_timeout if no byte comes for that long. With `cut` a
+    // longer body than `limit` is cut there, otherwise it is errc::response_too_large.
+    task<error_code> read_body(std::size_t limit, bool cut, duration idle_timeout);
     std::string_view body() const noexcept { return whole_; }
 
     // Streaming: the next piece of the body among the bytes received. step::need_more: fill() and ask again. The

@@ -328,9 +328,7 @@ task<lease> pool::acquire(fiber& f, pool_host& host, transport_failure& failure)
 // owns it.
 void pool::wake(std::shared_ptr<waiter> const& w)
 {
-    asio::post(executor_, [w] {
-        asio::dispatch(w->executor, [w] { w->timer.cancel(); });
-    });
+    asio::post(executor_, [w] { asio::dispatch(w->executor, [w] { w->timer.cancel(); }); });
 }
 
 void pool::carry_out(pool_host& host, state::actions& todo)
@@ -344,8 +342,8 @@ void pool::carry_out(pool_host& host, state::actions& todo)
         wake(w);
     }
     if (todo.stop_making)
-        if (auto const at = host.connectors_.find(*todo.stop_making); at != host.connectors_.end())
-            if (auto const c = at->second.lock())
+        for (auto const& [id, attempt] : host.connectors_)
+            if (auto const c = attempt.lock())
                 c->interrupt(asio::error::operation_aborted);
     if (todo.make_for)
     {

@@ -34,9 +34,9 @@ public:
     // What a change asks the driver to do.
     struct actions
     {
-        std::optional<grant> give;            // Hand this connection to that waiter.
-        std::optional<waiter_id> make_for;    // Begin a connection on behalf of that waiter.
-        std::optional<waiter_id> stop_making; // Nobody needs the connection begun on behalf of that waiter.
+        std::optional<grant> give;         // Hand this connection to that waiter.
+        std::optional<waiter_id> make_for; // Begin a connection on behalf of that waiter.
+        bool stop_making = false;          // No call is left: nobody needs the connections under way.
     };
 
     explicit pool_state(std::size_t max_live) : max_live_(max_live) {}
@@ -75,10 +75,10 @@ public:
         auto const at = find(id);
         if (at == queue_.end())
             return false;
-        bool const making = at->making;
+        // A connection that is being made for him keeps its name. It serves the first in the queue when it is there.
+        // If it fails nobody is told, and failed() begins another one if somebody has none under way.
         queue_.erase(at);
-        if (making)
-            reassign(id, todo);
+        stop_if_unused(todo);
         return true;
     }
 
@@ -88,13 +88,11 @@ public:
         if (queue_.empty())
         {
             idle_.push_back({std::move(c), now});
+            stop_if_unused(todo);
             return;
         }
-        waiter const first = queue_.front();
+        todo.give = grant{queue_.front().id, std::move(c)};
         queue_.pop_front();
-        todo.give = grant{first.id, std::move(c)};
-        if (first.making)
-            reassign(first.id, todo);
     }
 
     // A connection that was being made on behalf of `id` is there.
@@ -118,6 +116,7 @@ public:
         if (waits)
             queue_.erase(at);
         make_if_needed(todo);
+        stop_if_unused(todo);
         return waits;
     }
 
@@ -126,6 +125,7 @@ public:
     {
         --live_;
         make_if_needed(todo);
+        stop_if_unused(todo);
     }
 
     // Takes out idle connections that match; the caller closes them.
@@ -192,13 +192,11 @@ private:
         todo.make_for = at->id;
     }
 
-    // The connection being made for `id` is not his any more: somebody else may need it.
-    void reassign(waiter_id id, actions& todo)
+    // While there are calls a connection under way is of use to the next one, and the server has perhaps accepted it
+    // already. Without calls it would hold the context's work.
+    void stop_if_unused(actions& todo)
     {
-        // It keeps its name: when it is there, freed() gives it to the first in the queue. If it fails, nobody is
-        // told, and failed() begins another one if somebody has none under way.
-        if (queue_.size() < making_)
-            todo.stop_making = id;
+        todo.stop_making = making_ != 0 && queue_.empty() && live_ == making_ + idle_.size();
     }
 
     std::size_t max_live_;

@@ -73,6 +73,13 @@ task<error_code> resolve_cache::resolve(fiber& f, std::string const& host, addre
         out.push_back(literal);
         co_return error_code();
     }
+    if (host == "localhost")
+    {
+        // Never looked up (RFC 6761, 6.3): a name server must not be able to send this machine's traffic elsewhere.
+        out.push_back(asio::ip::address_v4::loopback());
+        out.push_back(asio::ip::address_v6::loopback());
+        co_return error_code();
+    }
 
     auto const self = std::make_shared<answer>();
     std::weak_ptr<pending> waited_for;

@@ -46,7 +46,8 @@ class resolve_cache : public std::enable_shared_from_this<resolve_cache>
 public:
     resolve_cache(std::shared_ptr<resolver> source, std::chrono::steady_clock::duration keep);
 
-    // The addresses of `host`, which may be an IP literal. Fails with errc::resolve_failed; `why` is the system's text.
+    // The addresses of `host`, which may be an IP literal; "localhost" is never looked up. Fails with
+    // errc::resolve_failed; `why` is the system's text.
     task<error_code> resolve(fiber& f, std::string const& host, addresses& out, std::string& why);
 
 private:

@@ -25,10 +25,11 @@ bool is_hex_digit(char c) noexcept
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-// Whether bytes without a CRLF can become a line: no line end of another kind, no control character but a tab.
-bool can_become_line(std::string_view part) noexcept
+// Whether bytes without a CRLF can become a line, or are one without its CRLF: no line end of another kind, no control
+// character but a tab.
+bool can_become_line(std::string_view part, bool is_line) noexcept
 {
-    if (!part.empty() && part.back() == '\r')
+    if (!is_line && !part.empty() && part.back() == '\r')
         part.remove_suffix(1);
     return std::none_of(part.begin(), part.end(), [](char c) {
         auto const byte = static_cast<unsigned char>(c);
@@ -44,17 +45,19 @@ bool can_become_status_line(std::string_view bytes) noexcept
     for (std::size_t i = 0; i < std::min(line.size(), pattern.size()); ++i)
         if (pattern[i] == '9' ? line[i] < '0' || line[i] > '9' : line[i] != pattern[i])
             return false;
-    return can_become_line(line) && (end == std::string_view::npos || line.size() >= pattern.size());
+    bool const is_line = end != std::string_view::npos;
+    return can_become_line(line, is_line) && (!is_line || line.size() >= pattern.size());
 }
 
-bool can_become_field(std::string_view part) noexcept
+// A line of fields, or the beginning of one.
+bool can_become_field(std::string_view part, bool is_line) noexcept
 {
-    if (part.empty() || part == "\r")
+    if (part.empty() || (part == "\r" && !is_line))
         return true; // The empty line
     auto const name_end = std::find_if_not(part.begin(), part.end(), is_token_char);
     bool const folded = part.front() == ' ' || part.front() == '\t';
-    return can_become_line(part) &&
-           (folded || name_end == part.end() || (*name_end == ':' && name_end != part.begin()));
+    return can_become_line(part, is_line) &&
+           (folded || (name_end == part.end() ? !is_line : *name_end == ':' && name_end != part.begin()));
 }
 
 bool can_become_fields(std::string_view bytes) noexcept
@@ -62,9 +65,10 @@ bool can_become_fields(std::string_view bytes) noexcept
     for (;;)
     {
         auto const end = bytes.find("\r\n");
-        if (!can_become_field(bytes.substr(0, end)))
+        bool const is_line = end != std::string_view::npos;
+        if (!can_become_field(bytes.substr(0, end), is_line))
             return false;
-        if (end == std::string_view::npos)
+        if (!is_line)
             return true;
         bytes.remove_prefix(end + 2);
     }
@@ -87,17 +91,19 @@ bool can_become_chunk_header(std::string_view bytes, bool after_chunk) noexcept
     if (after_size == bytes.begin() || may_follow.find(*after_size) == std::string_view::npos)
         return false;
     auto const end = bytes.find("\r\n");
-    return can_become_line(bytes.substr(0, end)) &&
-           (end == std::string_view::npos || can_become_fields(bytes.substr(end + 2)));
+    bool const is_line = end != std::string_view::npos;
+    return can_become_line(bytes.substr(0, end), is_line) && (!is_line || can_become_fields(bytes.substr(end + 2)));
 }
 
 // How much of a head to give to Beast. If it saw a part of a line it would look at nothing more until the head is
-// complete: so whole lines only, each with the byte after it, which tells whether it is continued.
+// complete: so whole lines only, the last with the byte after it, which tells that it is not continued.
 std::size_t whole_lines(std::string_view head, bool after_status_line) noexcept
 {
     if (head.find("\r\n\r\n") != std::string_view::npos || (after_status_line && head.substr(0, 2) == "\r\n"))
         return head.size();
-    auto const end = head.size() < 3 ? std::string_view::npos : head.rfind("\r\n", head.size() - 3);
+    auto end = head.size() < 3 ? std::string_view::npos : head.rfind("\r\n", head.size() - 3);
+    while (end != std::string_view::npos && (head[end + 2] == ' ' || head[end + 2] == '\t'))
+        end = end == 0 ? std::string_view::npos : head.rfind("\r\n", end - 1);
     return end == std::string_view::npos ? 0 : end + 3;
 }
 

@@ -4,6 +4,7 @@
 #include "url.hpp"
 
 #include <boost/asio/ip/address.hpp>
+#include <boost/core/detail/string_view.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
@@ -27,7 +28,7 @@ error_code parse_base_url(std::string_view url, origin& out, std::string& why)
         return make_error_code(errc::invalid_url);
     };
 
-    auto const parsed = boost::urls::parse_uri(boost::urls::string_view(url.data(), url.size()));
+    auto const parsed = boost::urls::parse_uri(boost::core::string_view(url.data(), url.size()));
     if (!parsed)
         return refuse("the base URL is not a URL such as https://api.example.com/v1");
     boost::urls::url_view const u = *parsed;
@@ -46,10 +47,11 @@ error_code parse_base_url(std::string_view url, origin& out, std::string& why)
     out.is_ip = u.host_type() != boost::urls::host_type::name;
     if (u.host_type() == boost::urls::host_type::ipvfuture)
         return refuse("the host of the base URL is neither a name nor an IP address");
-    out.host = out.is_ip ? std::string(u.host_address()) : std::string(u.host_name());
+    out.host = out.is_ip ? std::string(u.host_address()) : std::string(u.encoded_host_name());
     std::transform(out.host.begin(), out.host.end(), out.host.begin(),
         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-    // A name may hold percent-encoded bytes: they would break out of the Host field.
+    // A name may hold percent-encoded bytes: they would break out of the Host field, or look like an address. They stay
+    // encoded, so that they are refused.
     bool const plain = std::all_of(out.host.begin(), out.host.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == ':';
     });

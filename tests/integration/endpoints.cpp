@@ -129,3 +129,55 @@ TEST_CASE("raw requests: any method and path, any JSON")
     CHECK(log[1].body == "{}");
     CHECK(server.connections_accepted() == 1);
 }
+
+TEST_CASE("embeddings: one vector for each text, in its place, in either encoding")
+{
+    serin::mock::provider server;
+    asio::io_context context;
+    serin::client client(context.get_executor(), params_for(server.base_url()));
+    auto body = [&]() -> asio::awaitable<void> {
+        serin::embedding_request request;
+        request.model = "embed";
+        request.input = {"one", "two", "one"};
+        serin::embedding_response const packed = co_await client.async_embed(request);
+        REQUIRE(packed.vectors.size() == 3);
+        CHECK_FALSE(packed.vectors[0].empty());
+        CHECK(packed.vectors[0] == packed.vectors[2]);
+        CHECK(packed.vectors[0] != packed.vectors[1]);
+        CHECK(packed.upstream == "default");
+        CHECK_FALSE(packed.request_id.empty());
+
+        request.encoding = serin::embedding_encoding::floats;
+        serin::embedding_response const plain = co_await client.async_embed(request);
+        CHECK(plain.vectors == packed.vectors);
+
+        request.input.clear();
+        serin::diagnostics diag;
+        auto [ec, nothing] = co_await client.async_embed(request, diag, asio::as_tuple(asio::use_awaitable));
+        CHECK(ec == errc::invalid_argument);
+        CHECK_THAT(diag.message, ContainsSubstring("input"));
+    };
+    run(context, body());
+}
+
+TEST_CASE("moderations and models")
+{
+    serin::mock::provider server;
+    asio::io_context context;
+    serin::client client(context.get_executor(), params_for(server.base_url()));
+    auto body = [&]() -> asio::awaitable<void> {
+        serin::moderation_request request;
+        request.input = {"be kind", "be kind too"};
+        serin::moderation_response const verdict = co_await client.async_moderate(request);
+        CHECK(verdict.results.size() == 2);
+
+        serin::model_list const list = co_await client.async_models();
+        CHECK_FALSE(list.models.empty());
+        CHECK(list.upstream == "default");
+
+        server.set_keys({"sk-other"});
+        auto [ec, nothing] = co_await client.async_models(asio::as_tuple(asio::use_awaitable));
+        CHECK(ec == errc::authentication);
+    };
+    run(context, body());
+}

@@ -535,15 +535,18 @@ TEST_CASE("pool: nor when the connection is handed straight to the next call")
 
 TEST_CASE("exchange: an answer that comes before the request was sent whole is heard, and ends the connection")
 {
-    raw_server server([](raw_server::peer& p) {
+    std::promise<void> answered;
+    raw_server server([&](raw_server::peer& p) {
         char bytes[1000];
         boost::system::error_code ec;
         p.socket.read_some(asio::buffer(bytes), ec);
         p.write(http_answer("early"));
+        answered.get_future().wait(); // The rest stays unread until then
         p.wait_for_close();
     });
     session s(patient(server.base_url()));
     outcome const r = s.chat(ask_at_length(20 * mib));
+    answered.set_value();
     CHECK_FALSE(r.ec);
     CHECK(r.response.text() == "early");
     CHECK(s.client.connections().live == 0);

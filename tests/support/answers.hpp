@@ -75,12 +75,12 @@ inline serin::chat_request ask_at_length(std::size_t bytes)
 // Closes the connections of a provider between two requests.
 inline void close_idle(serin::mock::provider& server)
 {
-    // It may still be writing the last answer.
+    // It may not have begun to wait for the next request.
     bool closed = false;
-    for (int i = 0; i < 1000 && !closed; ++i)
+    for (int i = 0; i < 20 && !closed; ++i)
     {
         server.close_idle();
-        closed = server.wait_until([&] { return server.connections_open() == 0; }, std::chrono::milliseconds(10));
+        closed = server.wait_until([&] { return server.connections_open() == 0; }, std::chrono::milliseconds(500));
     }
     REQUIRE(closed);
 }

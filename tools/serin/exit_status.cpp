@@ -22,6 +22,7 @@ exit_status exit_status_of(errc cause) noexcept
     case errc::not_found:
     case errc::context_length_exceeded:
     case errc::content_filtered:
+    case errc::refused:
     case errc::quota_exhausted:
     case errc::redirected: return exit_status::refused;
 
@@ -49,6 +50,8 @@ exit_status exit_status_of(errc cause) noexcept
     case errc::stream_truncated:
     case errc::stream_error:
     case errc::malformed_response:
+    case errc::length_limited:
+    case errc::too_many_rounds:
     case errc::response_too_large:
     case errc::memory_limit: return exit_status::broken;
     }

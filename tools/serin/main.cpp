@@ -5,6 +5,8 @@
 #include "exit_status.hpp"
 #include "mock.hpp"
 
+#include <serin/core/config.hpp>
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -36,7 +38,7 @@ int main(int argc, char* argv[])
 {
     int exit_code = 0;
     CLI::App app("An LLM client for OpenAI-compatible servers", "serin");
-    app.set_version_flag("--version", "serin 0.1.0");
+    app.set_version_flag("--version", "serin " SERIN_VERSION);
     app.require_subcommand(1);
     serin::tools::add_chat(app, exit_code);
     serin::tools::add_mock(app, exit_code);

@@ -4,11 +4,23 @@
 #ifndef SERIN_CHAT_MODEL_LIST_HPP
 #define SERIN_CHAT_MODEL_LIST_HPP
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace serin {
+
+/// Asks for the models of an upstream.
+class model_list_request
+{
+public:
+    /// Replaces the client's deadline for everything.
+    std::optional<std::chrono::steady_clock::duration> timeout;
+
+    model_list_request() {}
+};
 
 /// A model that a server offers.
 class model_info

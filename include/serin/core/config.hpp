@@ -10,6 +10,9 @@
 #error "serin requires Boost 1.81 or later"
 #endif
 
+/// The version of the library.
+#define SERIN_VERSION "0.1.0"
+
 namespace boost::asio {}
 
 /// Everything of the library. `serin::asio` names Boost.Asio.

@@ -54,6 +54,9 @@ enum class errc
     /// A content filter refused the prompt or the answer.
     content_filtered,
 
+    /// The model refused to answer, where an answer of a given form was asked for.
+    refused,
+
     /// The account behind the key is out of money or quota (402, insufficient_quota).
     quota_exhausted,
 
@@ -130,6 +133,12 @@ enum class errc
 
     /// The answer is not valid HTTP, not valid JSON, or not a chat completion.
     malformed_response,
+
+    /// The model came to the limit of tokens before it had finished, where only a whole answer is of use.
+    length_limited,
+
+    /// The model still called tools after the last round that was allowed.
+    too_many_rounds,
 
     /// The answer, or a part of it, is larger than the limits allow.
     response_too_large,

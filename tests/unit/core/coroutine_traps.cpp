@@ -37,14 +37,14 @@ TEST_CASE("requests spelled within a co_await expression are destroyed once")
 {
     serin::mock::provider server;
     server.set_default(serin::mock::behavior().echoing());
-    std::string const long_text(200, 'x');  // Not within the string itself: a second destruction is seen
+    std::string const long_text(200, 'x'); // Not within the string itself: a second destruction is seen
     asio::io_context context;
     serin::client client(context.get_executor(), params_for(server.base_url()));
     auto body = [&]() -> asio::awaitable<void> {
         serin::chat_response a = co_await client.async_chat(serin::chat_request("mock").user(long_text));
         CHECK(a.text() == long_text);
-        serin::chat_response b = co_await client.async_chat(
-            serin::chat_request("mock").system("s").add(serin::message("user", long_text)));
+        serin::chat_response b =
+            co_await client.async_chat(serin::chat_request("mock").system("s").add(serin::message("user", long_text)));
         CHECK(b.text() == long_text);
         serin::chat_response c = co_await client.async_chat(serin::chat_request("mock").add({"user", long_text}));
         CHECK(c.text() == long_text);

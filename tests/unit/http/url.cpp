@@ -121,7 +121,8 @@ TEST_CASE("url: what cannot be a base URL is refused")
             "https://a.example:65536", "https://a.example:x", "https://a.example:99999999999999999999",
             "https://a.example/v1?x=1", "https://a.example/v1#x", "https://a b.example", "https://a.example/a b",
             "https://a.example\n/v1", " https://a.example", "https://[::1", "https://[v1.x]", "https://a%0d%0a.example",
-            "https://a%00.example", "https://a%2f.example", "https://\xc3\xa4.example"})
+            "https://a%00.example", "https://a%2f.example", "https://a%3a80/v1", "http://127.0.0.%31",
+            "https://%61.example", "https://\xc3\xa4.example"})
     {
         CAPTURE(url);
         CHECK_FALSE(refusal(url).empty());

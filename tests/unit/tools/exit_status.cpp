@@ -83,10 +83,12 @@ TEST_CASE("exit_status: those that scripts rely on")
     CHECK(static_cast<int>(exit_status_of(errc::insecure_transport)) == 2);
     CHECK(static_cast<int>(exit_status_of(errc::authentication)) == 3);
     CHECK(static_cast<int>(exit_status_of(errc::redirected)) == 3);
+    CHECK(static_cast<int>(exit_status_of(errc::refused)) == 3);
     CHECK(static_cast<int>(exit_status_of(errc::rate_limited)) == 4);
     CHECK(static_cast<int>(exit_status_of(errc::conflict)) == 4);
     CHECK(static_cast<int>(exit_status_of(errc::tls_failed)) == 5);
     CHECK(static_cast<int>(exit_status_of(errc::token_idle_timeout)) == 6);
     CHECK(static_cast<int>(exit_status_of(errc::stream_truncated)) == 7);
+    CHECK(static_cast<int>(exit_status_of(errc::length_limited)) == 7);
     CHECK(static_cast<int>(exit_status::interrupted) == 130);
 }
