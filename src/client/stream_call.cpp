@@ -109,16 +109,7 @@ task<error_code> stream_call::read_stream()
         progress const p = advance();
         if (p == progress::delta)
         {
-            // Only the first token opens the stream; later everything that says something is passed on.
-            if (!is_open_)
-            {
-                is_open_ = true;
-                deliver_open_ = true;
-            }
-            else
-            {
-                deliver_next_ = true;
-            }
+            announce();
             co_await rest(*this);
             continue;
         }
@@ -136,6 +127,13 @@ task<error_code> stream_call::read_stream()
         else
             end_of_input(ec);
     }
+}
+
+// The next wait calls the user's handler: with the stream if he does not have it yet, else with what he waits for.
+void stream_call::announce() noexcept
+{
+    (is_open_ ? deliver_next_ : deliver_open_) = true;
+    is_open_ = true;
 }
 
 // Sets the deadline that comes first. Nothing runs while the user does not wait.
@@ -266,12 +264,7 @@ stream_call::progress stream_call::over(error_code ec)
 // Reads the few bytes that may follow [DONE]. The user does not wait for them.
 task<void> stream_call::drain()
 {
-    deliver_next_ = is_open_;
-    if (!is_open_)
-    {
-        is_open_ = true;
-        deliver_open_ = true;
-    }
+    announce();
     if (finished_at_ != steady_time::max() && !sum_.done() && interrupted())
     {
         exchange_.reset(); // The grace was over: the server may hold the socket for ever

@@ -62,6 +62,7 @@ private:
     progress take_events();
     progress end_of_input(error_code ec);
     progress over(error_code ec);
+    void announce() noexcept;
     void set_stream_deadline();
     void on_suspended() override;
     void abandoned() noexcept override;

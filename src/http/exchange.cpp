@@ -120,11 +120,6 @@ response_parser::step exchange::next_piece(std::string_view& piece, error_code& 
     return step;
 }
 
-bool exchange::try_fill()
-{
-    return lease_->try_fill().size != 0;
-}
-
 task<error_code> exchange::read_body(std::size_t limit, bool cut, duration idle_timeout)
 {
     // A body that lies whole in one piece is not copied.

@@ -43,9 +43,6 @@ public:
     // Waits for bytes. An error is the fiber's interruption or the end of the connection.
     io_wait fill() { return io_wait(fiber_, *lease_, io_wait::operation::fill); }
 
-    // Reads what the socket has without waiting. False if nothing came.
-    bool try_fill();
-
     // The connection has ended: what that means for the response.
     error_code on_end() { return parser_->finish(); }
 
@@ -66,9 +63,6 @@ public:
 
     // Whether end() would give the connection back once the rest of the body has been read.
     bool worth_draining() const { return lease_ && !early_ && !parser_->complete() && parser_->keeps_alive(); }
-
-    // Takes the connection out, to drain it elsewhere.
-    lease take_lease() { return std::move(lease_); }
 
 private:
     void deadline(duration d, errc why);
