@@ -12,7 +12,7 @@
 
 namespace serin {
 
-/// Reads a configuration from JSON into the parameters of a client.
+/// Reads a configuration from JSON into the parameters of a client. docs/configuration.md says what it may hold.
 ///
 /// The text is checked as a whole: on failure `out` stays as it is, and `why` says on one line which member is wrong,
 /// as in "upstreams[1].weight: must be a whole number from 0". Unknown members are errors, and so are those that this
