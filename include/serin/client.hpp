@@ -94,6 +94,9 @@ public:
     /// Opens no connection.
     client(executor_type ex, client_params params);
 
+    /// Of the library's own.
+    explicit client(std::shared_ptr<client_impl> impl) noexcept;
+
     client(client&&) noexcept;
     client& operator=(client&& other) noexcept;
     ~client();

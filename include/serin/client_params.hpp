@@ -6,7 +6,9 @@
 
 #include <serin/core/logger.hpp>
 #include <serin/http/params.hpp>
+#include <serin/policy/hedge.hpp>
 #include <serin/policy/retry.hpp>
+#include <serin/policy/stream.hpp>
 #include <serin/policy/upstream.hpp>
 
 #include <cstdint>
@@ -24,6 +26,12 @@ struct client_params
 
     /// Trying again.
     retry_params retry = {};
+
+    /// Asking a second upstream when the first is slow. Off.
+    hedge_params hedge = {};
+
+    /// How streams are read, and what becomes of those that break.
+    stream_params stream = {};
 
     /// Deadlines.
     timeout_params timeouts = {};

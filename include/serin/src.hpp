@@ -14,9 +14,11 @@
 #endif
 
 #include <serin/src/core/abi.cpp>
+#include <serin/src/core/clock_source.cpp>
 #include <serin/src/core/diagnostics.cpp>
 #include <serin/src/core/error.cpp>
 #include <serin/src/core/fiber.cpp>
+#include <serin/src/core/give_up.cpp>
 #include <serin/src/core/headers.cpp>
 #include <serin/src/core/secret.cpp>
 #include <serin/src/core/utf8.cpp>
@@ -51,13 +53,20 @@
 #include <serin/src/chat/wire_write.cpp>
 
 #include <serin/src/policy/keys.cpp>
+#include <serin/src/policy/limit_gate.cpp>
+#include <serin/src/policy/rate_limiter.cpp>
 #include <serin/src/policy/retry.cpp>
+#include <serin/src/policy/retry_budget.cpp>
+#include <serin/src/policy/verdict.cpp>
 
 #include <serin/src/client/call.cpp>
+#include <serin/src/client/call_fsm.cpp>
 #include <serin/src/client/client.cpp>
 #include <serin/src/client/client_impl.cpp>
 #include <serin/src/client/config.cpp>
 #include <serin/src/client/endpoints.cpp>
+#include <serin/src/client/request_attempt.cpp>
+#include <serin/src/client/stream_attempt.cpp>
 #include <serin/src/client/stream_call.cpp>
 #include <serin/src/client/tools.cpp>
 

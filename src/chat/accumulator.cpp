@@ -86,6 +86,14 @@ std::string member_store::text() const
     return object;
 }
 
+error_code accumulator::malformed() noexcept
+{
+    if (!skip_malformed_)
+        return fail(errc::stream_error);
+    ++skipped_;
+    return {};
+}
+
 error_code accumulator::put(std::string_view event_type, std::string_view data)
 {
     pending_.clear();
@@ -116,14 +124,14 @@ error_code accumulator::put(std::string_view event_type, std::string_view data)
             read_error_body(reader_, text, error_);
             return fail(classify(200, error_));
         }
-        return fail(errc::stream_error);
+        return malformed();
     }
     if (root.is_null())
         return {};
     if (!root.is_object())
     {
         read_error_object(root, error_);
-        return fail(error_.empty() ? errc::stream_error : classify(200, error_));
+        return error_.empty() ? malformed() : fail(classify(200, error_));
     }
     error_code const ec = read_chunk(root, is_error);
     if (ec)
@@ -303,7 +311,11 @@ error_code accumulator::read_choices(json_value from)
     for (json_value const choice : from.items())
     {
         if (!choice.is_object())
-            return errc::stream_error;
+        {
+            if (error_code const ec = malformed())
+                return ec;
+            continue;
+        }
         error_code const ec = read_choice(choice, position++);
         if (ec)
             return ec;

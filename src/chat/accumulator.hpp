@@ -68,6 +68,8 @@ class accumulator
     };
 
     std::size_t max_bytes_;
+    bool skip_malformed_;
+    std::size_t skipped_ = 0;
     std::size_t kept_bytes_ = 0;
     std::size_t logprobs_left_ = max_logprobs;
     std::uint64_t event_ = 0;
@@ -85,6 +87,7 @@ class accumulator
     std::forward_list<std::string> pieces_; // texts that are nowhere in the chunk as they are
 
     error_code fail(error_code ec) noexcept;
+    error_code malformed() noexcept;
     error_code read_chunk(json_value root, bool is_error);
     error_code read_choices(json_value from);
     error_code read_choice(json_value from, int position);
@@ -102,8 +105,12 @@ class accumulator
         std::size_t choice, std::int64_t wire_index, std::string_view id, std::string_view name);
 
 public:
-    /// `max_bytes` bounds what is kept of the answer.
-    explicit accumulator(std::size_t max_bytes = std::size_t(64) << 20) : max_bytes_(max_bytes) {}
+    /// `max_bytes` bounds what is kept of the answer. With `skip_malformed`, what is not a chunk is passed over and
+    /// counted instead of ending the stream; an error that the server sends still does.
+    explicit accumulator(std::size_t max_bytes = std::size_t(64) << 20, bool skip_malformed = false)
+        : max_bytes_(max_bytes),
+          skip_malformed_(skip_malformed)
+    {}
 
     /// Takes one event of the stream. What it adds to the choices is then given by @ref next; the deltas of the
     /// event before are dropped. Blank data, pings and whatever comes after `[DONE]` are skipped.
@@ -132,6 +139,9 @@ public:
 
     /// Moves out what came so far.
     chat_response take();
+
+    /// How many events and choices were passed over.
+    std::size_t skipped() const noexcept { return skipped_; }
 
     /// What the server said, after @ref put failed.
     server_error const& error() const noexcept { return error_; }

@@ -3,259 +3,280 @@
 
 #include "call.hpp"
 
-#include "../chat/wire_write.hpp"
+#include <boost/asio/error.hpp>
 
-#include <serin/policy/retry.hpp>
-
-#include <openssl/crypto.h>
-
-#include <algorithm>
-#include <exception>
 #include <utility>
 
 namespace serin {
-namespace {
-
-constexpr std::size_t max_error_body = 64 * 1024;
-constexpr auto error_body_patience = std::chrono::seconds(5);
-constexpr auto stale_connection_window = std::chrono::seconds(1);
-constexpr int max_replacements = 100; // Every idle connection to the host may be as dead as the first
-
-constexpr std::string_view request_id_fields[] = {"x-request-id", "request-id", "x-generation-id"};
-
-} // namespace
 
 call::call(std::shared_ptr<client_impl> client, diagnostics* diag)
     : fiber(make_fiber_executor(client->executor, client->params.thread_safe), client->group),
       client_(std::move(client)),
-      fsm_(client_->weights),
-      diag_(diag)
+      diag_(diag),
+      fsm_(client_->params.retry, client_->weights)
 {}
 
 call::~call()
 {
     destroy_coroutine();
-    wipe_request();
 }
 
 void call::begin(call_request request)
 {
     request_ = std::move(request);
     auto const total = request_.timeout.value_or(client_->params.timeouts.total);
-    auto const now = std::chrono::steady_clock::now();
-    // A time-out as long as the clock's range means: never.
-    set_total_deadline(total < steady_time::max() - now ? now + total : steady_time::max());
-    fsm_.start(client_->random());
+    set_total_deadline(deadline_after(total));
+    deadline_ = add_saturated(client_->clock->now(), total);
 }
 
-std::string const& call::model() const noexcept
+task<error_code> call::answer()
 {
-    return target().params.model.empty() ? request_.model : target().params.model;
+    return try_until_done(client_->start_call(fsm_));
 }
 
-void call::begin_attempt()
+task<error_code> call::answer_again(error_code why, std::unique_ptr<request_attempt>& broken)
 {
-    attempt_began_ = std::chrono::steady_clock::now();
+    // Tokens that stop coming are a silence like any other, once the stream may be begun anew.
+    error_code const judged = why == errc::token_idle_timeout ? make_error_code(errc::idle_timeout) : why;
+    call_fsm::step const next = decide(*last_, judged);
+    if (next.what == call_fsm::action::finish)
+        co_return why;
+    broken = std::move(last_);
+    error_code const ec = co_await try_until_done(next);
+    if (!last_)
+        last_ = std::move(broken);
+    co_return ec;
+}
+
+task<error_code> call::try_until_done(call_fsm::step next)
+{
+    for (;;)
+    {
+        duration waited{};
+        if (next.delay != duration::zero())
+        {
+            steady_time const from = client_->clock->now();
+            co_await client_->clock->wait_until(*this, add_saturated(from, next.delay));
+            waited = client_->clock->now() - from;
+        }
+        clear_deadline(); // The last attempt's
+        if (interrupted())
+            co_return interrupted();
+        last_ = next_attempt(next.upstream, waited);
+        error_code ec;
+        duration const head_start = client_->hedge_after(next.upstream);
+        if (head_start != duration::zero())
+            ec = co_await race(head_start);
+        else
+            ec = co_await last_->run(*this, deadline_);
+        note_end(*last_, ec);
+        if (!ec)
+        {
+            client_->answered(last_->upstream(), attempts_[last_->trail_place()].duration);
+            co_return ec;
+        }
+        last_->drop();
+        next = decide(*last_, ec);
+        if (next.what == call_fsm::action::finish)
+            co_return ec;
+    }
+}
+
+std::unique_ptr<request_attempt> call::next_attempt(std::size_t upstream, duration waited)
+{
     attempts_.emplace_back();
-    attempts_.back().upstream = target().params.name;
-    phase_ = call_phase::none;
-    detail_.clear();
-    status_ = 0;
-    fields_.clear();
-    body_.clear();
-    server_ = server_error();
+    attempts_.back().upstream = client_->upstreams[upstream].params.name;
+    auto made = make_attempt(upstream);
+    made->set_place(attempts_.size() - 1, waited);
+    return made;
 }
 
-void call::end_attempt(error_code ec)
+void call::note_end(request_attempt const& ended, error_code ec)
 {
-    attempt& done = attempts_.back();
-    done.status = status_;
-    done.error = ec;
-    done.duration = std::chrono::steady_clock::now() - attempt_began_;
+    attempts_[ended.trail_place()] = ended.trail_entry(ec);
     if (ec && client_->logs())
     {
-        std::string line =
-            target().params.name + ": " + std::string(kind_name(ec)) + " in phase " + std::string(phase_name(phase_));
-        if (status_ != 0)
-            line += ", status " + std::to_string(status_);
-        if (!detail_.empty())
-            line += ", " + detail_;
+        std::string line = ended.upstream_name() + ": " + std::string(kind_name(ec)) + " in phase " +
+                           std::string(phase_name(ended.phase()));
+        if (ended.status() != 0)
+            line += ", status " + std::to_string(ended.status());
+        if (!ended.detail().empty())
+            line += ", " + ended.detail();
         client_->log(log_level::debug, line);
     }
 }
 
-error_code call::write_request()
+void call::answer_ended(error_code ec)
 {
-    upstream_state const& to = target();
-    if (to.params.keys)
-    {
-        // Taken now and not while the call waited for its connection: the key may have changed meanwhile.
-        try
-        {
-            key_ = to.params.keys->current(detail_);
-        }
-        catch (std::exception const& e)
-        {
-            key_.reset();
-            detail_ = std::string("the key source threw: ") + e.what();
-        }
-        if (!key_)
-            return errc::invalid_key;
-    }
-    dialect const& d = to.params.dialect;
-    std::string& out = request_bytes_;
-    out.clear();
-    out += request_.method;
-    out += ' ';
-    out += to.base_path;
-    if (request_.path)
-        out += fill_path(d.*request_.path, model());
-    else
-        out += request_.other_path;
-    if (!d.query.empty())
-    {
-        out += out.find('?') == std::string::npos ? '?' : '&';
-        out += d.query;
-    }
-    out += to.common_head;
-    out += "\r\nAccept: ";
-    out += request_.accept;
-    if (key_)
-    {
-        out += "\r\n";
-        out += d.key_header;
-        out += ": ";
-        out += d.key_prefix;
-        out += key_->reveal();
-    }
-
-    std::string model_part;
-    if (request_.model_in_body)
-        append_request(model_part, model(), {});
-    std::size_t const length = model_part.size() + request_.body.size();
-    if (length != 0)
-    {
-        out += "\r\nContent-Type: application/json\r\nContent-Length: ";
-        out += std::to_string(length);
-    }
-    out += "\r\n\r\n";
-    head_size_ = out.size();
-    out += model_part;
-    out += request_.body;
-    return {};
+    note_end(*last_, ec);
 }
 
-void call::wipe_request() noexcept
+call_fsm::step call::decide(request_attempt const& failed, error_code ec)
 {
-    OPENSSL_cleanse(request_bytes_.data(), std::min(head_size_, request_bytes_.size()));
-    head_size_ = 0;
+    call_fsm::step const next = client_->after_failure(fsm_, failed.upstream(), failed.failure(ec), deadline_);
+    gave_up_ = next.why;
+    if (client_->logs())
+    {
+        std::string line = "attempt " + std::to_string(attempts_.size()) + " failed: ";
+        if (next.what == call_fsm::action::finish)
+            line += "given up (" + std::string(give_up_name(next.why)) + ")";
+        else
+            line += "next " + client_->upstreams[next.upstream].params.name + " in " +
+                    std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(next.delay).count()) + " ms";
+        client_->log(log_level::debug, line);
+    }
+    return next;
 }
 
-task<error_code> call::open()
+// ---------------------------------------------------------------------------------------------------------
+
+// Runs one attempt of a race, on the call's executor. Keeps the call alive, which keeps no racer.
+class call::racer final : public fiber
 {
-    timeout_params const& timeouts = client_->params.timeouts;
-    phase_ = call_phase::pool;
-    lease connection = client_->connections->try_acquire(*target().host);
-    for (int replaced = 0;; ++replaced)
+public:
+    racer(std::shared_ptr<call> of, std::unique_ptr<request_attempt> runs)
+        : fiber(of->get_executor(), of->client_->group),
+          call_(std::move(of)),
+          race_(call_->race_number_),
+          attempt_(std::move(runs))
+    {}
+
+    ~racer() override { destroy_coroutine(); }
+
+    task<void> run() { ec_ = co_await attempt_->run(*this, call_->deadline_); }
+
+private:
+    void on_finished(std::exception_ptr error) override
     {
-        if (!connection)
+        if (error)
+            ec_ = make_error_code(boost::system::errc::not_enough_memory);
+        call_->racer_ended(race_, std::move(attempt_), ec_);
+    }
+
+    void abandoned() noexcept override
+    {
+        destroy_coroutine();
+        call_->abandoned();
+    }
+
+    std::shared_ptr<call> const call_;
+    std::size_t const race_;
+    std::unique_ptr<request_attempt> attempt_;
+    error_code ec_;
+};
+
+// Waits until an attempt of the race has ended, or, unless that is all that is waited for, the call is interrupted. The
+// racers own the call meanwhile.
+class call::race_wait final : public suspension
+{
+    call& call_;
+    bool ends_only_;
+
+public:
+    race_wait(call& c, bool ends_only) noexcept : call_(c), ends_only_(ends_only) {}
+
+    bool await_ready() const noexcept { return !call_.finished_.empty() || (!ends_only_ && call_.interrupted()); }
+
+    void await_suspend(std::coroutine_handle<> h) noexcept
+    {
+        call_.waits_for_race_ = this;
+        call_.suspend(h, *this);
+    }
+
+    void await_resume() const noexcept { call_.waits_for_race_ = nullptr; }
+
+    void cancel() noexcept override
+    {
+        if (!ends_only_)
+            call_.resume();
+    }
+};
+
+void call::start_racer(std::unique_ptr<request_attempt> runs)
+{
+    auto const r = std::make_shared<racer>(std::static_pointer_cast<call>(shared_from_this()), std::move(runs));
+    racers_.push_back(r);
+    r->start(r->run());
+}
+
+void call::racer_ended(std::size_t race, std::unique_ptr<request_attempt> ran, error_code ec)
+{
+    if (race != race_number_)
+        return; // The race was over without it
+    finished_.push_back({std::move(ran), ec});
+    if (waits_for_race_)
+        resume();
+}
+
+void call::stop_racers()
+{
+    for (auto const& r : racers_)
+        if (auto const running = r.lock())
+            running->interrupt(asio::error::operation_aborted);
+}
+
+// Runs the attempt in last_ and, if it has not ended after `head_start`, another one elsewhere beside it. The first
+// success ends the race. last_ is then the winner, or the attempt that failed last.
+task<error_code> call::race(duration head_start)
+{
+    std::size_t const first_place = last_->trail_place();
+    std::size_t running = 1;
+    error_code ec;
+    set_deadline(deadline_after(head_start), asio::error::timed_out);
+    start_racer(std::move(last_));
+    for (;;)
+    {
+        co_await race_wait(*this, false);
+        if (finished_.empty())
         {
-            transport_failure failure;
-            connection = co_await client_->connections->acquire(*this, *target().host, failure);
-            if (failure.ec)
+            ec = interrupted();
+            if (ec != asio::error::timed_out)
+                break;
+            clear_deadline();
+            if (auto const upstream = client_->hedge(fsm_))
             {
-                phase_ = failure.phase;
-                detail_ = std::move(failure.detail);
-                co_return failure.ec;
+                start_racer(next_attempt(*upstream, duration()));
+                ++running;
             }
+            continue;
         }
-        phase_ = call_phase::write;
-        error_code ec = write_request();
-        if (ec)
-        {
-            connection.release({});
-            co_return ec;
-        }
-        exchange_.emplace(*this, std::move(connection), timeouts, client_->params.limits, client_->memory);
-        ec = co_await exchange_->begin(
-            request_bytes_, client_->upstreams.size() > 1 ? timeouts.first_byte_failover : timeouts.first_byte);
-        phase_ = exchange_->phase();
-        if (!ec)
+        ec = finished_.front().ec;
+        last_ = std::move(finished_.front().attempt);
+        finished_.erase(finished_.begin());
+        if (--running == 0 || !ec)
             break;
-        // The server may have closed an idle connection just as the request went out: nobody saw it.
-        bool const stale = ec == errc::connection_lost && exchange_->on_used_connection() &&
-                           std::chrono::steady_clock::now() - exchange_->sent_at() < stale_connection_window;
-        if (ec == errc::tls_failed)
-            detail_ = exchange_->tls_failure();
-        exchange_.reset();
-        if (!stale || replaced == max_replacements)
-        {
-            wipe_request();
-            co_return ec;
-        }
-        client_->log(log_level::debug, "replacing a connection that the server had closed");
+        last_->drop();
+        note_end(*last_, ec);
+        client_->failed_beside(fsm_, last_->upstream(), last_->failure(ec));
     }
-    wipe_request();
-
-    status_ = attempts_.back().status = exchange_->status();
-    if (status_ < 200 || status_ > 299)
+    if (running != 0)
+        stop_racers();
+    // A call that was interrupted can say how far its attempts came once they have ended.
+    for (; ec && running != 0; --running)
     {
-        error_code const refusal = co_await refuse();
-        co_return refusal;
+        co_await race_wait(*this, true);
+        last_ = std::move(finished_.front().attempt);
+        finished_.erase(finished_.begin());
+        if (running > 1)
+            note_end(*last_, ec);
     }
-    std::string_view const coding = exchange_->fields().find("content-encoding");
-    if (!coding.empty() && !header_names_equal(coding, "identity"))
-    {
-        detail_ = "the server used a content encoding that was not asked for";
-        keep_fields();
-        exchange_.reset();
-        co_return errc::malformed_response;
-    }
-    co_return error_code();
+    if (running != 0)
+        note_losers(first_place, last_->trail_place());
+    ++race_number_;
+    racers_.clear();
+    last_->hand_to(*this);
+    co_return ec;
 }
 
-void call::keep_fields()
+// Attempts that were still running when another one had won.
+void call::note_losers(std::size_t first_place, std::size_t winner)
 {
-    if (exchange_ && exchange_->answered())
-        fields_ = exchange_->fields().to_headers();
+    for (std::size_t place = first_place; place < attempts_.size(); ++place)
+        if (place != winner && !attempts_[place].error)
+            attempts_[place].error = asio::error::operation_aborted;
 }
 
-// Reads what the server says about a status that is not 2xx.
-task<error_code> call::refuse()
-{
-    phase_ = call_phase::body;
-    keep_fields();
-    // The status says enough: a body that is cut or stalls takes nothing away from it.
-    error_code const ec = co_await exchange_->read_body(max_error_body, true, error_body_patience);
-    if (ec == asio::error::operation_aborted)
-        co_return ec;
-    body_ = exchange_->body().substr(0, max_error_body);
-    exchange_->end();
-    exchange_.reset();
-
-    server_error err;
-    auto reader = client_->take_reader();
-    read_error_body(*reader, body_, err);
-    client_->put_reader(std::move(reader));
-    error_code const why = classify(status_, err);
-    if (why == errc::redirected)
-        detail_ = "redirected to another address, which is never followed";
-    co_return refused(why, std::move(err));
-}
-
-error_code call::refused(error_code ec, server_error err)
-{
-    server_ = std::move(err);
-    return ec;
-}
-
-std::string call::request_id() const
-{
-    for (std::string_view const name : request_id_fields)
-        if (auto const id = exchange_->fields().find(name); !id.empty())
-            return std::string(id);
-    return {};
-}
+// ---------------------------------------------------------------------------------------------------------
 
 void call::report(error_code ec, chat_response const* partial)
 {
@@ -263,34 +284,21 @@ void call::report(error_code ec, chat_response const* partial)
         return;
     // Copies, as a stream may have to report twice.
     diagnostics d;
-    d.status = status_;
-    d.code = server_.code;
-    d.code_is_number = server_.code_is_number;
-    d.type = server_.type;
-    d.param = server_.param;
-    d.message = server_.message;
-    d.body = body_;
-    d.headers = fields_;
-    for (std::string_view const name : request_id_fields)
-        if (d.request_id.empty())
-            d.request_id = std::string(d.headers.find(name));
-    d.retry_after = retry_after(d.headers, std::chrono::system_clock::now());
-    if (d.message.empty())
-        d.message = detail_;
+    d.message = detail_;
+    if (last_)
+        last_->describe(d);
     if (d.message.empty() && ec)
         d.message = ec.message();
-    d.upstream = target().params.name;
-    d.model = model();
-    d.phase = phase_;
     d.attempts = attempts_;
+    d.gave_up = ec ? gave_up_ : give_up::none;
     if (ec && partial)
         d.partial = std::make_shared<chat_response const>(*partial);
 
     // Servers echo keys, in 401 bodies above all.
     auto const clean = [this](std::string& text) {
         client_->scrub(text);
-        if (key_)
-            scrub(text, *key_);
+        if (last_ && last_->key())
+            scrub(text, *last_->key());
     };
     for (std::string* text : {&d.code, &d.type, &d.param, &d.message, &d.request_id, &d.body})
         clean(*text);

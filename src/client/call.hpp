@@ -4,37 +4,20 @@
 #ifndef SERIN_SRC_CLIENT_CALL_HPP
 #define SERIN_SRC_CLIENT_CALL_HPP
 
-#include "../chat/errors.hpp"
 #include "../core/completion.hpp"
-#include "../http/exchange.hpp"
 #include "call_fsm.hpp"
 #include "client_impl.hpp"
+#include "request_attempt.hpp"
 
-#include <serin/chat/dialect.hpp>
 #include <serin/core/diagnostics.hpp>
 
 #include <memory>
-#include <optional>
-#include <string>
 #include <vector>
 
 namespace serin {
 
-// What a call asks for, whoever it asks.
-struct call_request
-{
-    std::string method = "POST";
-    std::string dialect::*path = nullptr; // The endpoint; null: other_path.
-    std::string other_path;
-    std::string_view accept = "application/json";
-    std::string model;         // What the user asked for; an upstream may have its own.
-    bool model_in_body = true; // The body is an object that begins with the model.
-    std::string body;          // The rest of the body; empty and no model in it: none is sent.
-    std::size_t inputs = 0;    // How many items the answer must have; 0: unknown.
-    std::optional<duration> timeout;
-};
-
-// What whole and streamed calls share: the attempt loop's state, and how a request reaches an upstream.
+// What whole and streamed calls share: the attempt loop. What happens after a failure is decided by call_fsm; this
+// carries it out.
 class call : public fiber
 {
 public:
@@ -42,55 +25,66 @@ public:
     ~call() override;
 
 protected:
-    // The call begins: sets its deadline and chooses the upstream.
+    // The call begins: sets its deadline.
     void begin(call_request request);
 
-    // Begins an attempt at the upstream that the decision names, and ends it.
-    void begin_attempt();
-    void end_attempt(error_code ec);
+    // Tries until there is an answer, which last() holds then, or nothing more is to be tried: the last attempt's error.
+    task<error_code> answer();
 
-    // Sends the request and reads the head of the answer. No error: exchange_ holds a 2xx answer whose body follows.
-    task<error_code> open();
+    // The same after the answer in last() has broken with `why`, if it may be begun anew. `broken` is then that answer,
+    // and last() a newer one.
+    task<error_code> answer_again(error_code why, std::unique_ptr<request_attempt>& broken);
+
+    // Makes what one try consists of.
+    virtual std::unique_ptr<request_attempt> make_attempt(std::size_t upstream) = 0;
+
+    // Of the last attempt that ended, or the one whose answer is being read. Null before the first one.
+    request_attempt* last() const noexcept { return last_.get(); }
+
+    // The answer in last() has come to its end.
+    void answer_ended(error_code ec);
+
+    // Nothing more will be tried, for this reason.
+    void stop_trying(give_up why) noexcept { gave_up_ = why; }
 
     // Fills the user's diagnostics, if there are any, with the outcome of the call.
     void report(error_code ec, chat_response const* partial);
 
-    // Keeps the header fields of the answer for report(), which may come after the connection is gone.
-    void keep_fields();
-
-    // Who answers, and the server's name for the request.
-    std::string const& upstream_name() const noexcept { return target().params.name; }
-    std::string request_id() const;
-
-    // An error code that came with a server_error: notes what the server said.
-    error_code refused(error_code ec, server_error err);
-
     std::shared_ptr<client_impl> const client_;
-    call_fsm fsm_;
+    call_request request_;
     diagnostics* diag_;
-    std::optional<exchange> exchange_;
-    call_phase phase_ = call_phase::none;
-    std::string detail_; // What is known of a failure that no server described.
+    std::string detail_; // What is known of a failure before the first attempt.
 
 private:
-    task<error_code> refuse();
-    error_code write_request();
-    void wipe_request() noexcept;
-    std::string const& model() const noexcept;
-    upstream_state const& target() const noexcept { return client_->upstreams[fsm_.upstream()]; }
+    class racer;
+    class race_wait;
 
-    call_request request_;
-    std::string request_bytes_;
-    std::size_t head_size_ = 0;
-    std::shared_ptr<secret const> key_;
+    task<error_code> try_until_done(call_fsm::step next);
+    task<error_code> race(duration head_start);
+    void start_racer(std::unique_ptr<request_attempt> runs);
+    void racer_ended(std::size_t race, std::unique_ptr<request_attempt> ran, error_code ec);
+    void stop_racers();
+    std::unique_ptr<request_attempt> next_attempt(std::size_t upstream, duration waited);
+    void note_end(request_attempt const& ended, error_code ec);
+    void note_losers(std::size_t first_place, std::size_t winner);
+    call_fsm::step decide(request_attempt const& failed, error_code ec);
+
+    call_fsm fsm_;
+    std::unique_ptr<request_attempt> last_;
     std::vector<attempt> attempts_;
-    steady_time attempt_began_{};
+    steady_time deadline_ = steady_time::max(); // On the client's clock
+    give_up gave_up_ = give_up::none;
 
-    // Of the last answer.
-    int status_ = 0;
-    headers fields_;
-    std::string body_;
-    server_error server_;
+    // Of a race between a slow attempt and its hedge.
+    struct finish
+    {
+        std::unique_ptr<request_attempt> attempt;
+        error_code ec;
+    };
+    std::size_t race_number_ = 0;
+    std::vector<std::weak_ptr<racer>> racers_;
+    std::vector<finish> finished_;
+    race_wait* waits_for_race_ = nullptr;
 };
 
 } // namespace serin

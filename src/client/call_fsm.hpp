@@ -4,60 +4,99 @@
 #ifndef SERIN_SRC_CLIENT_CALL_FSM_HPP
 #define SERIN_SRC_CLIENT_CALL_FSM_HPP
 
-#include <serin/core/error.hpp>
+#include "../core/fiber.hpp"
+#include "../policy/retry_budget.hpp"
+#include "../policy/verdict.hpp"
 
+#include <serin/core/error.hpp>
+#include <serin/core/give_up.hpp>
+#include <serin/policy/retry.hpp>
+
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <vector>
 
 namespace serin {
 
-// Decides what a call does next: which upstream to ask, and after a failure whether to ask again. Every call is
-// tried once for now; what comes after a failure is decided here and nowhere else.
+// How an attempt failed.
+struct call_failure
+{
+    error_code ec = {};
+    std::optional<std::chrono::milliseconds> retry_after = {};
+    std::optional<bool> should_retry = {}; // x-should-retry
+    bool model_configured = false;         // The model is the upstream's own, not the caller's.
+    bool another_key = false;              // The upstream has another key that can be used now.
+};
+
+// Decides what a call does next: which upstream to ask, and after a failure whether, whom and when to ask again.
 class call_fsm
 {
 public:
     enum class action
     {
-        attempt, // Ask upstream().
-        finish,  // Complete with the last attempt's outcome.
+        attempt, // Ask `upstream` after `delay`.
+        finish,  // Complete with the failure at hand, which is final because of `why`.
     };
 
-    // `weights` of the upstreams; not empty, and must live as long as this.
-    explicit call_fsm(std::span<unsigned const> weights) noexcept : weights_(weights) {}
-
-    // The call begins. `random` is uniform over all values.
-    action start(std::uint64_t random) noexcept
+    struct step
     {
-        upstream_ = pick(random);
-        return action::attempt;
-    }
+        action what;
+        std::size_t upstream;
+        steady_time::duration delay{};
+        give_up why{};
+    };
 
-    // An attempt has ended.
-    action attempt_ended(error_code const&) noexcept { return action::finish; }
+    // Both must live as long as this. `weights` of the upstreams, not empty: one with weight 0 is never asked, but if
+    // all are zero the first one is.
+    call_fsm(retry_params const& params, std::span<unsigned const> weights) noexcept
+        : params_(&params),
+          weights_(weights)
+    {}
 
-    std::size_t upstream() const noexcept { return upstream_; }
+    // The call begins. Here and below `random` is uniform over all values, and `budgets` are those of `weights`.
+    step start(retry_budgets& budgets, steady_time now, std::uint64_t random) noexcept;
+
+    // An attempt at `upstream` has failed. A try that could not begin before `deadline` is not paid for.
+    step attempt_failed(std::size_t upstream, call_failure const& failure, retry_budgets& budgets, steady_time now,
+        steady_time deadline, std::uint64_t random);
+
+    // An attempt has failed while another one of the call is still running, which decides.
+    void failed_beside(std::size_t upstream, call_failure const& failure, steady_time now);
+
+    // An attempt takes long: another upstream to ask beside it, if there is one that was not asked yet.
+    std::optional<std::size_t> hedge(retry_budgets& budgets, steady_time now, std::uint64_t random);
+
+    // Those begun so far, hedges included.
+    std::size_t attempts() const noexcept { return attempts_; }
 
 private:
-    std::size_t pick(std::uint64_t random) const noexcept
+    // What this call knows of an upstream.
+    struct record
     {
-        std::uint64_t total = 0;
-        for (unsigned const w : weights_)
-            total += w;
-        if (total == 0)
-            return 0;
-        std::uint64_t at = random % total;
-        for (std::size_t i = 0; i < weights_.size(); ++i)
-        {
-            if (at < weights_[i])
-                return i;
-            at -= weights_[i];
-        }
-        return 0;
-    }
+        steady_time not_before{}; // It wants to be left alone until then,
+        bool too_long = false;    // which is longer than the call may wait.
+        bool again = false;       // Its last attempt is over, and another one may help.
+        std::size_t attempts = 0;
+    };
 
+    verdict note(std::size_t upstream, call_failure const& failure, steady_time now);
+    bool attempts_left() const noexcept;
+    void make_records();
+    std::optional<std::size_t> pick_untried(std::uint64_t random) const noexcept;
+    step attempt(std::size_t upstream, steady_time::duration delay) noexcept;
+    step ask_again(std::size_t failed, bool unpaid, retry_budgets& budgets, steady_time now, steady_time deadline,
+        std::uint64_t random);
+
+    retry_params const* params_;
     std::span<unsigned const> weights_;
-    std::size_t upstream_ = 0;
+    std::vector<record> records_; // Of each upstream. Empty until one has failed: most calls need none.
+    std::size_t first_ = 0;
+    std::size_t attempts_ = 0;
+    int failovers_ = 0;
+    int rounds_ = 0; // Retries with a delay
 };
 
 } // namespace serin

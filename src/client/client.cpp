@@ -18,6 +18,7 @@ client::client(executor_type ex, client_params params)
     : impl_(std::make_shared<client_impl>(std::move(ex), std::move(params)))
 {}
 
+client::client(std::shared_ptr<client_impl> impl) noexcept : impl_(std::move(impl)) {}
 client::client(client&&) noexcept = default;
 
 client& client::operator=(client&& other) noexcept

@@ -57,6 +57,23 @@ bool is_ours(std::string_view name) noexcept
     return std::any_of(std::begin(ours), std::end(ours), [name](auto o) { return header_names_equal(o, name); });
 }
 
+void check_retries(client_params const& p)
+{
+    auto const positive_or_zero = [](duration d) { return d >= duration::zero(); };
+    if (p.retry.max_attempts < 1)
+        refuse(errc::invalid_argument, "client_params::retry.max_attempts must be at least 1");
+    if (!positive_or_zero(p.retry.base_delay) || !positive_or_zero(p.retry.max_delay) ||
+        !positive_or_zero(p.retry.max_retry_after))
+        refuse(errc::invalid_argument, "client_params::retry has a negative delay");
+    if (!(p.retry.budget_ratio >= 0) || p.retry.budget_per_second < 0)
+        refuse(errc::invalid_argument, "client_params::retry has a negative budget");
+    if (!positive_or_zero(p.hedge.delay))
+        refuse(errc::invalid_argument, "client_params::hedge.delay is negative");
+    for (upstream const& u : p.upstreams)
+        if (!(u.limits.requests_per_minute >= 0) || !(u.limits.tokens_per_minute >= 0))
+            refuse(errc::invalid_argument, "upstream \"" + u.name + "\": a limit is negative or not a number");
+}
+
 std::string make_common_head(upstream const& u, headers const& fields, origin const& where)
 {
     std::string head = " HTTP/1.1\r\nHost: " + where.host_header;
@@ -80,17 +97,22 @@ bool is_target_part(std::string_view text) noexcept
 
 } // namespace
 
-client_impl::client_impl(asio::any_io_executor ex, client_params p)
+client_impl::client_impl(asio::any_io_executor ex, client_params p, std::shared_ptr<clock_source> time)
     : executor(std::move(ex)),
       params(std::move(p)),
+      clock(std::move(time)),
       group(std::make_shared<fiber_group>(executor)),
       memory(std::make_shared<memory_budget>(params.limits.buffered)),
-      random_(seed_from(params))
+      random_(seed_from(params)),
+      budgets_(params.retry, params.upstreams.size())
 {
     if (params.upstreams.empty())
         refuse(errc::invalid_argument, "client_params::upstreams is empty");
     if (params.timeouts.total <= duration::zero())
         refuse(errc::invalid_argument, "client_params::timeouts.total must be positive");
+    check_retries(params);
+    if (params.hedge.at_p95)
+        latencies_.resize(params.upstreams.size());
     connections = std::make_shared<pool>(params.pool, executor, params.thread_safe, group, random());
     auto const resolver = std::make_shared<resolve_cache>(make_system_resolver(executor), keep_addresses);
     upstreams.reserve(params.upstreams.size());
@@ -140,6 +162,8 @@ void client_impl::add_upstream(upstream const& u, std::shared_ptr<resolve_cache>
     state.common_head = make_common_head(u, fields, to.where);
     obfuscation_off = obfuscation_off && d.obfuscation_off;
     state.host = &connections->add_host(std::move(to));
+    if (has_limits(u.limits))
+        state.gate = std::make_shared<limit_gate>(u.limits, executor, [time = clock] { return time->now(); });
     upstreams.push_back(std::move(state));
     weights.push_back(u.weight);
 }
@@ -158,10 +182,63 @@ void client_impl::log(log_level level, std::string_view line) const noexcept
     }
 }
 
+call_fsm::step client_impl::start_call(call_fsm& fsm)
+{
+    steady_time const now = clock->now();
+    std::lock_guard const lock(mutex_);
+    return fsm.start(budgets_, now, random_locked());
+}
+
+call_fsm::step client_impl::after_failure(
+    call_fsm& fsm, std::size_t upstream, call_failure const& failure, steady_time deadline)
+{
+    steady_time const now = clock->now();
+    std::lock_guard const lock(mutex_);
+    return fsm.attempt_failed(upstream, failure, budgets_, now, deadline, random_locked());
+}
+
+void client_impl::failed_beside(call_fsm& fsm, std::size_t upstream, call_failure const& failure)
+{
+    fsm.failed_beside(upstream, failure, clock->now());
+}
+
+std::optional<std::size_t> client_impl::hedge(call_fsm& fsm)
+{
+    steady_time const now = clock->now();
+    std::lock_guard const lock(mutex_);
+    return fsm.hedge(budgets_, now, random_locked());
+}
+
+duration client_impl::hedge_after(std::size_t upstream) const
+{
+    if (upstreams.size() < 2)
+        return duration::zero();
+    if (!latencies_.empty())
+    {
+        std::lock_guard const lock(mutex_);
+        if (auto const p95 = latencies_[upstream].quantile(0.95))
+            return *p95;
+    }
+    return params.hedge.delay;
+}
+
+void client_impl::answered(std::size_t upstream, duration took)
+{
+    if (latencies_.empty())
+        return;
+    std::lock_guard const lock(mutex_);
+    latencies_[upstream].add(took);
+}
+
 std::uint64_t client_impl::random()
 {
-    // splitmix64
     std::lock_guard const lock(mutex_);
+    return random_locked();
+}
+
+std::uint64_t client_impl::random_locked() noexcept
+{
+    // splitmix64
     std::uint64_t z = (random_ += 0x9e3779b97f4a7c15u);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;

@@ -5,9 +5,14 @@
 #define SERIN_SRC_CLIENT_CLIENT_IMPL_HPP
 
 #include "../chat/wire_read.hpp"
+#include "../core/clock_source.hpp"
 #include "../core/fiber_group.hpp"
 #include "../http/memory_budget.hpp"
 #include "../http/pool.hpp"
+#include "../policy/latency_window.hpp"
+#include "../policy/limit_gate.hpp"
+#include "../policy/retry_budget.hpp"
+#include "call_fsm.hpp"
 
 #include <serin/client_params.hpp>
 
@@ -25,6 +30,7 @@ struct upstream_state
 {
     upstream params;
     pool_host* host = nullptr;
+    std::shared_ptr<limit_gate> gate; // Null: no limits.
 
     // The path of the base URL, and everything of a request's head between the target and the fields that differ
     // from request to request.
@@ -37,13 +43,27 @@ class client_impl
 {
 public:
     // Throws api_error if the parameters cannot be used.
-    client_impl(asio::any_io_executor ex, client_params p);
+    client_impl(asio::any_io_executor ex, client_params p,
+        std::shared_ptr<clock_source> time = std::make_shared<clock_source>());
 
     void log(log_level level, std::string_view line) const noexcept;
     bool logs() const noexcept { return static_cast<bool>(params.log); }
 
     // Uniform over all values.
     std::uint64_t random();
+
+    // The steps of a call's decisions, with the client's budgets, clock and random numbers.
+    call_fsm::step start_call(call_fsm& fsm);
+    call_fsm::step after_failure(
+        call_fsm& fsm, std::size_t upstream, call_failure const& failure, steady_time deadline);
+    void failed_beside(call_fsm& fsm, std::size_t upstream, call_failure const& failure);
+    std::optional<std::size_t> hedge(call_fsm& fsm);
+
+    // How long an attempt at the upstream may take before a second one begins elsewhere; zero: for ever.
+    duration hedge_after(std::size_t upstream) const;
+
+    // An answer came, or the first token of one.
+    void answered(std::size_t upstream, duration took);
 
     // JSON parsers are expensive to make: finished calls leave theirs to the next.
     std::unique_ptr<json_reader> take_reader();
@@ -54,6 +74,7 @@ public:
 
     asio::any_io_executor const executor;
     client_params const params;
+    std::shared_ptr<clock_source> const clock;
     std::shared_ptr<fiber_group> const group;
     std::shared_ptr<memory_budget> const memory;
     std::shared_ptr<pool> connections;
@@ -64,8 +85,12 @@ public:
 private:
     void add_upstream(upstream const& u, std::shared_ptr<resolve_cache> const& resolver);
 
+    std::uint64_t random_locked() noexcept;
+
     mutable std::mutex mutex_;
     std::uint64_t random_;
+    retry_budgets budgets_;
+    std::vector<latency_window> latencies_; // Of each upstream, if hedging needs them
     std::vector<std::unique_ptr<json_reader>> readers_;
 };
 

@@ -181,6 +181,18 @@ public:
             fail(name, "must be a whole number from " + std::to_string(from));
     }
 
+    // Not negative.
+    void number(std::string_view name, double& out)
+    {
+        auto const* const value = find(name);
+        if (!value)
+            return;
+        if (value->is_number() && value->get<double>() >= 0)
+            out = value->get<double>();
+        else
+            fail(name, "must be a number from 0");
+    }
+
     void time(std::string_view name, duration& out, bool zero_allowed = true)
     {
         auto const* const value = find(name);
@@ -280,9 +292,24 @@ private:
         if (auto const* const retry = root.find("retry"))
         {
             config_object o(check_, *retry, "retry");
-            o.whole("max_attempts", params_.retry.max_attempts, 1);
+            retry_params& r = params_.retry;
+            o.whole("max_attempts", r.max_attempts, 1);
+            o.time("base_delay", r.base_delay);
+            o.time("max_delay", r.max_delay);
+            o.time("max_retry_after", r.max_retry_after);
+            o.number("budget_ratio", r.budget_ratio);
+            o.whole("budget_per_second", r.budget_per_second, 0);
             o.no_others();
         }
+        if (auto const* const hedge = root.find("hedge"))
+        {
+            config_object o(check_, *hedge, "hedge");
+            o.time("delay", params_.hedge.delay);
+            o.flag("at_p95", params_.hedge.at_p95);
+            o.no_others();
+        }
+        if (auto const* const stream = root.find("stream"))
+            read_stream(*stream);
         if (auto const* const timeouts = root.find("timeouts"))
             read_timeouts(*timeouts);
         if (auto const* const pool = root.find("pool"))
@@ -292,6 +319,46 @@ private:
         for (char const* const name : {"models", "rollout", "cache", "alerts"})
             root.not_supported(name);
         root.no_others();
+    }
+
+    void read_stream(nlohmann::json const& json)
+    {
+        config_object o(check_, json, "stream");
+        std::string recovery;
+        if (o.text("recovery", recovery))
+        {
+            if (recovery == "fail")
+                params_.stream.recovery = stream_recovery::fail;
+            else if (recovery == "restart")
+                params_.stream.recovery = stream_recovery::restart;
+            else if (recovery == "buffer")
+                params_.stream.recovery = stream_recovery::buffer;
+            else
+                o.fail("recovery", "must be \"fail\", \"restart\" or \"buffer\"");
+        }
+        o.flag("skip_malformed_chunks", params_.stream.skip_malformed_chunks);
+        o.no_others();
+    }
+
+    rate_limit_params read_limits(nlohmann::json const& json, std::string path)
+    {
+        config_object o(check_, json, std::move(path));
+        rate_limit_params limits;
+        o.number("requests_per_minute", limits.requests_per_minute);
+        o.number("tokens_per_minute", limits.tokens_per_minute);
+        o.whole("max_concurrent", limits.max_concurrent, 0);
+        std::string on_limit;
+        if (o.text("on_limit", on_limit))
+        {
+            if (on_limit == "wait")
+                limits.on_limit = when_limited::wait;
+            else if (on_limit == "fail")
+                limits.on_limit = when_limited::fail;
+            else
+                o.fail("on_limit", "must be \"wait\" or \"fail\"");
+        }
+        o.no_others();
+        return limits;
     }
 
     void read_timeouts(nlohmann::json const& json)
@@ -389,6 +456,9 @@ private:
         o.whole("weight", u.weight, 0);
         if (auto const* const price = o.find("price"))
             check_price(*price, o.path("price"));
+        read_dialect(o, u.dialect);
+        o.text("organization", u.organization);
+        o.text("project", u.project);
         if (auto const* const fields = o.find("headers"))
             read_headers(*fields, o.path("headers"), u.headers);
         if (auto const* const tls = o.find("tls"))
@@ -399,9 +469,46 @@ private:
         if (u.keys && !bad_url && !to.tls && !to.is_loopback() && !u.allow_insecure_key)
             o.fail("base_url", which + "refused to send a key over plain http to " + to.host, errc::insecure_transport);
         o.not_supported("priority");
-        o.not_supported("limits");
+        if (auto const* const limits = o.find("limits"))
+            u.limits = read_limits(*limits, o.path("limits"));
         o.no_others();
         params_.upstreams.push_back(std::move(u));
+    }
+
+    // The dialect, and the members that only one of them has.
+    void read_dialect(config_object& o, dialect& out)
+    {
+        std::string name = "generic";
+        o.text("dialect", name);
+        if (name != "generic" && name != "openai" && name != "azure" && name != "openrouter")
+            o.fail("dialect", "must be one of openai, azure, openrouter and generic");
+        auto const read_own = [&](std::string const& of, char const* member) {
+            std::string value;
+            if (o.text(member, value) && name != of)
+                o.fail(member, "belongs to the dialect " + of);
+            return value;
+        };
+        std::string version = read_own("azure", "api_version");
+        std::string application = read_own("openrouter", "application");
+        std::string site = read_own("openrouter", "site");
+
+        if (name == "openai")
+            out = dialect::openai();
+        if (name == "azure")
+        {
+            if (version.empty())
+                o.fail("api_version", "the dialect azure needs it");
+            else if (!std::all_of(version.begin(), version.end(), stands_in_version))
+                o.fail("api_version", "must be of letters, digits, dots and hyphens");
+            out = dialect::azure(std::move(version));
+        }
+        if (name == "openrouter")
+            out = dialect::openrouter(std::move(application), std::move(site));
+    }
+
+    static bool stands_in_version(char c) noexcept
+    {
+        return is_config_letter(c) || is_config_digit(c) || c == '.' || c == '-';
     }
 
     // Prices harm nobody: nothing depends on them yet.

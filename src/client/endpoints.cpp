@@ -37,8 +37,16 @@ error_code write_chat(client_impl const& client, chat_request&& asked, bool stre
     out.path = &dialect::chat_path;
     out.accept = stream ? "text/event-stream" : "application/json";
     out.model = std::move(asked.model);
+    out.max_answer = static_cast<std::uint64_t>(
+        std::max<std::int64_t>(0, asked.max_completion_tokens.value_or(asked.max_tokens.value_or(0))) *
+        asked.n.value_or(1));
     out.timeout = asked.timeout;
     return {};
+}
+
+std::uint64_t chat_endpoint::tokens(response const& r) noexcept
+{
+    return r.usage ? r.usage->total_tokens : 0;
 }
 
 error_code chat_endpoint::write(client_impl const& client, request&& asked, call_request& out, std::string& why)
@@ -60,6 +68,11 @@ error_code embedding_endpoint::write(client_impl const&, request&& asked, call_r
     out.inputs = asked.input.size();
     out.timeout = asked.timeout;
     return {};
+}
+
+std::uint64_t embedding_endpoint::tokens(response const& r) noexcept
+{
+    return r.usage ? r.usage->total_tokens : 0;
 }
 
 error_code embedding_endpoint::read(

@@ -6,7 +6,7 @@
 
 #include "../chat/errors.hpp"
 #include "../chat/json_reader.hpp"
-#include "call.hpp"
+#include "request_attempt.hpp"
 
 #include <serin/chat/embedding.hpp>
 #include <serin/chat/model_list.hpp>
@@ -16,6 +16,7 @@
 #include <serin/raw.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace serin {
@@ -32,6 +33,7 @@ struct chat_endpoint
     static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
+    static std::uint64_t tokens(response const& r) noexcept;
 };
 
 struct embedding_endpoint
@@ -42,6 +44,7 @@ struct embedding_endpoint
     static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
+    static std::uint64_t tokens(response const& r) noexcept;
 };
 
 struct moderation_endpoint
@@ -52,6 +55,7 @@ struct moderation_endpoint
     static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
+    static std::uint64_t tokens(response const&) noexcept { return 0; }
 };
 
 struct models_endpoint
@@ -62,6 +66,7 @@ struct models_endpoint
     static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
+    static std::uint64_t tokens(response const&) noexcept { return 0; }
 };
 
 struct raw_endpoint
@@ -72,6 +77,7 @@ struct raw_endpoint
     static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
+    static std::uint64_t tokens(response const&) noexcept { return 0; }
 };
 
 } // namespace serin

@@ -4,20 +4,16 @@
 #ifndef SERIN_SRC_CLIENT_STREAM_CALL_HPP
 #define SERIN_SRC_CLIENT_STREAM_CALL_HPP
 
-#include "../chat/accumulator.hpp"
 #include "call.hpp"
-#include "endpoints.hpp"
+#include "stream_attempt.hpp"
 
 #include <serin/chat/delta.hpp>
 #include <serin/chat/request.hpp>
 #include <serin/chat_stream.hpp>
-#include <serin/sse/parser.hpp>
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <optional>
-#include <vector>
 
 namespace serin {
 
@@ -28,6 +24,8 @@ class stream_call final : public call
 public:
     stream_call(
         std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_stream> handler);
+
+    ~stream_call() override { destroy_coroutine(); }
 
     static void launch(
         std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_stream> handler);
@@ -46,24 +44,13 @@ public:
 private:
     class rest;
 
-    // What the bytes received so far amount to.
-    enum class progress
-    {
-        delta,     // ready_ holds one.
-        need_more, // Read first.
-        over,      // result_ says how the stream ended.
-    };
-
     task<void> run();
-    task<error_code> read_stream();
-    task<error_code> read_whole();
-    task<void> drain();
-    progress advance();
-    progress take_events();
-    progress end_of_input(error_code ec);
-    progress over(error_code ec);
+    task<void> read_stream();
+    task<void> read_answers();
+    std::unique_ptr<request_attempt> make_attempt(std::size_t upstream) override;
+    stream_attempt* current() const noexcept { return static_cast<stream_attempt*>(last()); }
+    std::optional<chat_delta> take_delta();
     void announce() noexcept;
-    void set_stream_deadline();
     void on_suspended() override;
     void abandoned() noexcept override;
     void on_finished(std::exception_ptr error) override;
@@ -74,22 +61,14 @@ private:
     completion<chat_stream> opened_handler_;
     completion<std::optional<chat_delta>> next_handler_;
 
-    sse_parser events_;
-    accumulator sum_;
-    std::optional<chat_response> whole_; // The server answered with a whole completion instead of a stream.
-    std::deque<chat_delta> whole_deltas_;
-    std::vector<tool_call_delta> whole_calls_;
-
-    std::optional<chat_delta> ready_;
+    stream_attempt* shown_ = nullptr; // Whose deltas the user gets.
+    std::unique_ptr<request_attempt> broken_; // Shown still: the attempts that are to take its place have no token yet.
     error_code result_;
-    bool is_over_ = false; // result_ is final.
-    bool is_open_ = false; // The first token was there: the user has his stream.
-    bool has_token_ = false;
+    bool is_over_ = false;    // result_ is final.
+    bool is_open_ = false;    // The first token was there: the user has his stream.
+    bool restarted_ = false;  // The next delta begins a new answer.
     bool resting_ = false;
     std::atomic<bool> next_is_outstanding_{false};
-    steady_time last_byte_{};
-    steady_time last_token_{};
-    steady_time finished_at_ = steady_time::max(); // Every choice has its finish reason since then.
     bool deliver_open_ = false;
     bool deliver_next_ = false;
 };

@@ -8,6 +8,7 @@
 #include "call.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,10 +16,54 @@
 
 namespace serin {
 
+// One try to get a whole answer.
+template <class Endpoint>
+class whole_attempt final : public request_attempt
+{
+public:
+    using request_attempt::request_attempt;
+
+    task<error_code> run(fiber& f, steady_time give_up_at) override
+    {
+        error_code ec = co_await open(f, give_up_at);
+        if (ec)
+            co_return ec;
+        phase_ = call_phase::body;
+        if (keep_fields_)
+            keep_fields();
+        ec = co_await exchange_->read_body(client_.params.limits.body, false, client_.params.timeouts.idle);
+        if (!ec)
+        {
+            server_error err;
+            auto reader = client_.take_reader();
+            ec = Endpoint::read(*reader, *exchange_, asked_.inputs, result, err);
+            client_.put_reader(std::move(reader));
+            if (ec)
+                ec = refused(ec, std::move(err));
+        }
+        if (ec)
+        {
+            keep_fields();
+        }
+        else
+        {
+            result.upstream = upstream_name();
+            result.request_id = request_id();
+            used(Endpoint::tokens(result));
+        }
+        exchange_->end();
+        drop();
+        co_return ec;
+    }
+
+    typename Endpoint::response result;
+};
+
 // A call for a whole answer. Endpoint says what is asked and how the answer is read:
 //   using request, response
 //   static error_code write(client_impl const&, request&&, call_request& out, std::string& why)
 //   static error_code read(json_reader&, exchange const&, std::size_t inputs, response& out, server_error& err)
+//   static std::uint64_t tokens(response const&): what it has cost, 0 if that is not known
 template <class Endpoint>
 class whole_call final : public call
 {
@@ -49,41 +94,13 @@ private:
         ec_ = Endpoint::write(*client_, std::move(asked_), to_send, detail_);
         if (ec_)
             co_return;
-        inputs_ = to_send.inputs;
         begin(std::move(to_send));
-        for (;;)
-        {
-            begin_attempt();
-            ec_ = co_await attempt_once();
-            end_attempt(ec_);
-            if (fsm_.attempt_ended(ec_) == call_fsm::action::finish)
-                break;
-        }
-        exchange_.reset();
+        ec_ = co_await answer();
     }
 
-    task<error_code> attempt_once()
+    std::unique_ptr<request_attempt> make_attempt(std::size_t upstream) override
     {
-        error_code ec = co_await open();
-        if (ec)
-            co_return ec;
-        phase_ = call_phase::body;
-        if (diag_)
-            keep_fields();
-        ec = co_await exchange_->read_body(client_->params.limits.body, false, client_->params.timeouts.idle);
-        if (ec)
-            co_return ec;
-        server_error err;
-        auto reader = client_->take_reader();
-        ec = Endpoint::read(*reader, *exchange_, inputs_, result_, err);
-        client_->put_reader(std::move(reader));
-        result_.upstream = upstream_name();
-        result_.request_id = request_id();
-        exchange_->end();
-        exchange_.reset();
-        if (ec)
-            co_return refused(ec, std::move(err));
-        co_return ec;
+        return std::make_unique<whole_attempt<Endpoint>>(*client_, request_, upstream, diag_ != nullptr);
     }
 
     void on_finished(std::exception_ptr error) override
@@ -91,13 +108,11 @@ private:
         if (error)
             ec_ = make_error_code(boost::system::errc::not_enough_memory); // Nothing else throws below
         report(ec_, nullptr);
-        handler_(*this, ec_, ec_ ? response() : std::move(result_));
+        handler_(*this, ec_, ec_ ? response() : std::move(static_cast<whole_attempt<Endpoint>&>(*last()).result));
     }
 
     request asked_;
-    std::size_t inputs_ = 0;
     completion<response> handler_;
-    response result_;
     error_code ec_;
 };
 

@@ -10,6 +10,7 @@ std::string_view phase_name(call_phase phase) noexcept
     switch (phase)
     {
     case call_phase::none: return "none";
+    case call_phase::limit: return "limit";
     case call_phase::pool: return "pool";
     case call_phase::resolve: return "resolve";
     case call_phase::connect: return "connect";
@@ -31,6 +32,16 @@ std::string describe(error_code const& ec, diagnostics const& diag)
         line += " (status " + std::to_string(diag.status) + ")";
     if (!diag.request_id.empty())
         line += " (request " + diag.request_id + ")";
+    switch (diag.gave_up)
+    {
+    case give_up::budget: line += " (not tried again: the retry budget is empty)"; break;
+    case give_up::deadline: line += " (not tried again: the deadline comes first)"; break;
+    case give_up::retry_after:
+        line += " (not tried again: there is no answer for another " +
+                std::to_string(diag.retry_after.value_or(std::chrono::milliseconds(0)).count() / 1000) + " s)";
+        break;
+    default: break; // The cause and the number of attempts say it
+    }
     // The server's text may hold line ends: they would break a log line in two.
     for (char& c : line)
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)

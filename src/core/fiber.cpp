@@ -33,15 +33,16 @@ void fiber::interrupt(error_code why)
 {
     asio::post(executor_, [weak = weak_from_this(), why] {
         if (auto self = weak.lock())
-            self->interrupt_here(why);
+            self->interrupt_here(why, true);
     });
 }
 
-void fiber::interrupt_here(error_code why)
+void fiber::interrupt_here(error_code why, bool for_good)
 {
-    if (interrupted_)
+    if (for_good_ || (interrupted_ && !for_good))
         return;
     interrupted_ = why;
+    for_good_ = for_good;
     if (waiting_)
         waiting_->cancel();
 }
@@ -51,6 +52,13 @@ void fiber::set_deadline(steady_time at, error_code why) noexcept
     deadline_ = at;
     deadline_reason_ = why;
     schedule();
+}
+
+void fiber::clear_deadline() noexcept
+{
+    deadline_ = steady_time::max();
+    if (!for_good_)
+        interrupted_ = {};
 }
 
 void fiber::set_total_deadline(steady_time at) noexcept
@@ -72,9 +80,9 @@ void fiber::check_deadline()
     // The tick may be older than the deadline set since: look again.
     auto const now = std::chrono::steady_clock::now();
     if (now >= total_deadline_)
-        interrupt_here(errc::deadline_exceeded);
+        interrupt_here(errc::deadline_exceeded, true);
     else if (now >= deadline_)
-        interrupt_here(deadline_reason_);
+        interrupt_here(deadline_reason_, false);
 }
 
 void fiber::suspend(std::coroutine_handle<> h, suspension& what) noexcept

@@ -65,18 +65,23 @@ public:
     // Starts the coroutine that makes up the fiber. Once, from any thread.
     void start(task<void> root);
 
-    // Makes the current wait, and all later ones, end with `why`. The first reason stays. From any thread.
+    // Makes the current wait, and all later ones, end with `why`. The first reason stays, but for a deadline of
+    // set_deadline, which gives way. From any thread.
     void interrupt(error_code why);
 
     // --- On the fiber's executor ---
 
-    // Why the fiber has to end, if it has to.
+    // Why waits end at once, if they do.
     error_code const& interrupted() const noexcept { return interrupted_; }
 
     // The fiber is interrupted with `why` at `at`, unless another deadline is set before. steady_time::max(): never.
     void set_deadline(steady_time at, error_code why) noexcept;
 
-    // The fiber is interrupted with errc::deadline_exceeded at `at`, whatever set_deadline says.
+    // What set_deadline brought about is over: there is no such deadline any more, and if one has interrupted the
+    // fiber it may wait again.
+    void clear_deadline() noexcept;
+
+    // The fiber is interrupted with errc::deadline_exceeded at `at`, whatever set_deadline says, and for good.
     void set_total_deadline(steady_time at) noexcept;
 
     // True until the fiber has waited for the first time: what ends before must not complete inline.
@@ -115,7 +120,7 @@ private:
     friend class fiber_group;
 
     void run();
-    void interrupt_here(error_code why);
+    void interrupt_here(error_code why, bool for_good);
     void check_deadline();
     void schedule() noexcept;
 
@@ -125,6 +130,7 @@ private:
     std::coroutine_handle<> suspended_;
     suspension* waiting_ = nullptr;
     error_code interrupted_;
+    bool for_good_ = false; // interrupted_ stays.
     error_code deadline_reason_;
     steady_time deadline_ = steady_time::max();
     steady_time total_deadline_ = steady_time::max();

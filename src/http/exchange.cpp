@@ -16,7 +16,7 @@ constexpr int max_interim_responses = 32;
 
 exchange::exchange(fiber& f, lease on, timeout_params const& timeouts, limit_params const& limits,
     std::shared_ptr<memory_budget> budget)
-    : fiber_(f),
+    : fiber_(&f),
       lease_(std::move(on)),
       timeouts_(timeouts),
       limits_(limits),
@@ -30,7 +30,7 @@ exchange::exchange(fiber& f, lease on, timeout_params const& timeouts, limit_par
 
 void exchange::deadline(duration d, errc why)
 {
-    fiber_.set_deadline(deadline_after(d), why);
+    fiber_->set_deadline(deadline_after(d), why);
 }
 
 // Parses what was received. True: the head of the final response is there, or there is an error.
@@ -68,8 +68,8 @@ task<error_code> exchange::begin(std::string_view request, duration first_byte_t
     {
         deadline(timeouts_.write, errc::write_timeout);
         bool heard = false;
-        ec = co_await send_wait(fiber_, *lease_, unsent, heard);
-        if (fiber_.interrupted())
+        ec = co_await send_wait(*fiber_, *lease_, unsent, heard);
+        if (fiber_->interrupted())
             co_return ec;
         broken = ec;
         if (heard)
@@ -90,7 +90,7 @@ task<error_code> exchange::begin(std::string_view request, duration first_byte_t
     {
         // After a broken write there may still be an answer to read, and then the end.
         ec = co_await fill();
-        if (fiber_.interrupted())
+        if (fiber_->interrupted())
             co_return ec;
         if (ec == asio::error::no_buffer_space)
             co_return errc::response_too_large;
@@ -163,7 +163,7 @@ task<error_code> exchange::read_body(std::size_t limit, bool cut, duration idle_
             }
             deadline(idle_timeout, errc::idle_timeout);
             ec = co_await fill();
-            if (fiber_.interrupted())
+            if (fiber_->interrupted())
                 co_return ec;
             if (ec == asio::error::no_buffer_space)
                 co_return errc::response_too_large;

@@ -41,7 +41,10 @@ public:
     response_parser::step next_piece(std::string_view& piece, error_code& ec);
 
     // Waits for bytes. An error is the fiber's interruption or the end of the connection.
-    io_wait fill() { return io_wait(fiber_, *lease_, io_wait::operation::fill); }
+    io_wait fill() { return io_wait(*fiber_, *lease_, io_wait::operation::fill); }
+
+    // From now on `f` waits. It runs on the same executor as the fiber before, which waits for nothing.
+    void hand_to(fiber& f) noexcept { fiber_ = &f; }
 
     // The connection has ended: what that means for the response.
     error_code on_end() { return parser_->finish(); }
@@ -68,7 +71,7 @@ private:
     void deadline(duration d, errc why);
     bool head_is_there(error_code& ec);
 
-    fiber& fiber_;
+    fiber* fiber_;
     lease lease_;
     timeout_params const& timeouts_;
     limit_params const& limits_;

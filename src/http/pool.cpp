@@ -3,6 +3,8 @@
 
 #include "pool.hpp"
 
+#include "../core/timer_wait.hpp"
+
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -14,29 +16,6 @@
 
 namespace serin {
 namespace {
-
-// Waits on a timer, so that the context owns the fiber meanwhile: the pool must not, it is owned by the fiber.
-class timer_wait final : public suspension
-{
-    fiber& fiber_;
-    asio::steady_timer& timer_;
-    error_code ec_;
-
-public:
-    timer_wait(fiber& f, asio::steady_timer& timer) noexcept : fiber_(f), timer_(timer) {}
-
-    bool await_ready() const noexcept { return static_cast<bool>(fiber_.interrupted()); }
-
-    void await_suspend(std::coroutine_handle<> h)
-    {
-        fiber_.suspend(h, *this);
-        timer_.async_wait(resume_handler{fiber_ref(fiber_), &ec_});
-    }
-
-    // Whether the time is over; otherwise somebody has ended the wait.
-    bool await_resume() const noexcept { return !ec_ && !fiber_.interrupted(); }
-    void cancel() noexcept override { timer_.cancel(); }
-};
 
 // The timeout of a Keep-Alive field, as in "timeout=5, max=100".
 std::optional<std::chrono::seconds> keep_alive_timeout(std::string_view value)

@@ -293,12 +293,12 @@ std::size_t response_parser::on_body_impl(view body, beast_error& ec)
 
 void response_parser::on_chunk_header_impl(std::uint64_t, view, beast_error& ec)
 {
+    after_chunk_ = true; // Not only once its data begins: that may look like a chunk's header
     ec = {};
 }
 
 std::size_t response_parser::on_chunk_body_impl(std::uint64_t, view body, beast_error& ec)
 {
-    after_chunk_ = true;
     return on_body_impl(body, ec);
 }
 

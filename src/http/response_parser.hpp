@@ -113,7 +113,7 @@ private:
     bool got_anything_ = false;
     bool head_reported_ = false;
     bool is_http_1_0_ = false;
-    bool after_chunk_ = false; // A chunk's data has begun: the line end after it belongs to the next chunk's header.
+    bool after_chunk_ = false; // Past a chunk's header: the line end after its data belongs to the next header.
 };
 
 } // namespace serin

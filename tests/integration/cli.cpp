@@ -460,7 +460,7 @@ TEST_CASE("cli: what the server says about an error is passed on")
     CHECK(error["retry_after_ms"] == 1500);
     CHECK_THAT(error["request_id"].get<std::string>(), ContainsSubstring("req_mock_"));
     CHECK_THAT(r.err, ContainsSubstring("Slow down (status 429) (request req_mock_"));
-    CHECK_THAT(r.err, ContainsSubstring("(attempt 1 of 1)"));
+    CHECK_THAT(r.err, ContainsSubstring("(attempt 1 of 5)"));
 }
 
 TEST_CASE("cli: a key that the server echoes is not shown")
@@ -616,7 +616,7 @@ TEST_CASE("cli: SIGINT ends a stream, and what arrived is reported")
     CHECK(r.out.back() == '\n');
     CHECK(is_one_line(r.err));
     CHECK_THAT(r.err, ContainsSubstring("serin: cancelled: interrupted (status 200)"));
-    CHECK_THAT(r.err, ContainsSubstring("(attempt 1 of 1)"));
+    CHECK_THAT(r.err, ContainsSubstring("(attempt 1 of 5)"));
 }
 
 TEST_CASE("cli: SIGINT with --json still gives one document")

@@ -450,7 +450,9 @@ TEST_CASE("pool: a connection that dies otherwise is not replaced")
         if (h == how::late)
             std::this_thread::sleep_for(1200ms);
     });
-    session s(patient(server.base_url()));
+    auto p = patient(server.base_url());
+    p.retry.max_attempts = 1;
+    session s(p);
     if (h != how::new_connection)
         CHECK_FALSE(s.chat().ec);
     outcome const r = s.chat();

@@ -43,6 +43,7 @@ inline serin::client_params params_for(std::string base_url)
     serin::upstream u;
     u.base_url = std::move(base_url);
     p.upstreams.push_back(u);
+    p.retry.max_attempts = 1; // Tests of what one attempt comes to; those of retries say how many
     p.seed = 1;
     return p;
 }

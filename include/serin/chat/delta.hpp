@@ -35,6 +35,7 @@ public:
     std::string_view audio_data;                 ///< The piece of sound, in base64.
     std::string_view audio_transcript;           ///< The piece of what is said.
     std::string_view finish_reason;              ///< Why the choice ended, in the chunk that says so.
+    bool restarted = false; ///< The stream had broken and begins anew with this: what came before it is void.
 
     chat_delta() {}
 

@@ -5,6 +5,7 @@
 #define SERIN_CORE_DIAGNOSTICS_HPP
 
 #include <serin/core/error.hpp>
+#include <serin/core/give_up.hpp>
 #include <serin/core/headers.hpp>
 
 #include <chrono>
@@ -22,6 +23,7 @@ class chat_response;
 enum class call_phase
 {
     none,    ///< Nothing was tried yet.
+    limit,   ///< Waiting until the limits set for the upstream allow one more request.
     pool,    ///< Waiting for a connection.
     resolve, ///< Looking up the host name.
     connect, ///< Connecting.
@@ -67,12 +69,14 @@ public:
     std::string model;                                    ///< The model that was asked for in the last attempt.
     call_phase phase = call_phase::none;                  ///< How far the last attempt came.
     std::vector<attempt> attempts;                        ///< Every attempt, oldest first.
+    give_up gave_up = give_up::none;                      ///< Why a failed call was not tried once more.
     std::shared_ptr<chat_response const> partial;         ///< What had arrived of a broken stream; may be null.
 
     diagnostics() {}
 };
 
-/// One line that says what happened: kind, message, status, request id. Holds no key.
+/// One line that says what happened: kind, message, status, request id, and why it was not tried again unless that is
+/// plain. Holds no key.
 std::string describe(error_code const& ec, diagnostics const& diag);
 
 } // namespace serin

@@ -8,6 +8,7 @@
 #include <serin/core/headers.hpp>
 #include <serin/core/tls_params.hpp>
 #include <serin/policy/keys.hpp>
+#include <serin/policy/rate_limit.hpp>
 
 #include <memory>
 #include <optional>
@@ -33,6 +34,9 @@ struct upstream
 
     /// Its share of the requests, relative to the other upstreams. 0: none.
     unsigned weight = 1;
+
+    /// How many requests and tokens it may be sent. No limits.
+    rate_limit_params limits = {};
 
     /// How its requests differ from those of OpenAI.
     serin::dialect dialect = {};

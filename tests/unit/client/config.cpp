@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -108,11 +109,15 @@ TEST_CASE_METHOD(config_fixture, "config: everything that it can say")
              "price": {"input": 0.42, "output": 1}, "headers": {"X-Team": "canaries"}},
             {"name": "canary", "base_url": "https://api.example.com/v1", "keys": {"file": "canary.key"}, "weight": 20,
              "tls": {"ca_file": "ca.pem", "certificate_file": "cert.pem", "private_key_file": "key.pem"}},
-            {"name": "local", "base_url": "http://localhost:8080/v1", "keys": {"env": "SERIN_TEST_CONFIG_A"}},
+            {"name": "local", "base_url": "http://localhost:8080/v1", "keys": {"env": "SERIN_TEST_CONFIG_A"},
+             "limits": {"requests_per_minute": 600, "tokens_per_minute": 0.5, "max_concurrent": 8, "on_limit": "fail"}},
             {"name": "lan", "base_url": "http://10.0.0.1/v1", "keys": {"env": "SERIN_TEST_CONFIG_A"},
              "allow_insecure_key": true, "weight": 0}
         ],
-        "retry": {"max_attempts": 3},
+        "retry": {"max_attempts": 3, "base_delay": "100ms", "max_delay": "2s", "max_retry_after": "10s",
+                  "budget_ratio": 0.1, "budget_per_second": 5},
+        "hedge": {"delay": "200ms", "at_p95": true},
+        "stream": {"recovery": "restart", "skip_malformed_chunks": true},
         "timeouts": {"pool": "1s", "connect": "5s", "tls": "2.5s", "write": "300ms", "first_byte": "40s",
                      "first_token": "15s", "idle": "2m", "token_idle": "0s", "total": "48h"},
         "pool": {"max_per_host": 10, "max_idle_per_host": 0, "max_idle": 5, "trim_delay": "1s", "idle_timeout": "30s",
@@ -131,6 +136,23 @@ TEST_CASE_METHOD(config_fixture, "config: everything that it can say")
     CHECK(stable.headers.find("x-team") == "canaries");
     CHECK_FALSE(stable.tls);
     CHECK(key_of(0) != key_of(0));
+
+    CHECK_FALSE(has_limits(stable.limits));
+    auto const& limits = params.upstreams[2].limits;
+    CHECK(limits.requests_per_minute == 600);
+    CHECK(limits.tokens_per_minute == 0.5);
+    CHECK(limits.max_concurrent == 8);
+    CHECK(limits.on_limit == serin::when_limited::fail);
+
+    CHECK(params.retry.base_delay == 100ms);
+    CHECK(params.retry.max_delay == 2s);
+    CHECK(params.retry.max_retry_after == 10s);
+    CHECK(params.retry.budget_ratio == 0.1);
+    CHECK(params.retry.budget_per_second == 5);
+    CHECK(params.hedge.delay == 200ms);
+    CHECK(params.hedge.at_p95);
+    CHECK(params.stream.recovery == serin::stream_recovery::restart);
+    CHECK(params.stream.skip_malformed_chunks);
 
     auto const& canary = params.upstreams[1];
     CHECK(canary.model.empty());
@@ -163,6 +185,30 @@ TEST_CASE_METHOD(config_fixture, "config: everything that it can say")
     CHECK(params.pool.idle_timeout == 30s);
     CHECK(params.pool.max_lifetime == 1h);
     CHECK(params.tls.ca_file == (folder / "ca.pem").string());
+}
+
+TEST_CASE_METHOD(config_fixture, "config: the example in the documentation")
+{
+    auto const path = std::filesystem::path(__FILE__).parent_path() / "../../../docs/configuration.md";
+    std::ifstream file(path);
+    std::stringstream page;
+    page << file.rdbuf();
+    std::string text = page.str();
+    std::string const opening = "```json\n";
+    auto const start = text.find(opening);
+    REQUIRE(start != std::string::npos);
+    text = text.substr(start + opening.size());
+    text = text.substr(0, text.find("```"));
+
+    write("azure.key", "sk-azure");
+    write("ca.pem", "x");
+    for (char const* const name : {"OPENAI_API_KEY_2", "OPENAI_API_KEY", "OPENROUTER_API_KEY"})
+        for (auto at = text.find(name); at != std::string::npos; at = text.find(name))
+            text.replace(at, std::string(name).size(), "SERIN_TEST_CONFIG_A");
+    auto const ec = load(text);
+    INFO(why);
+    REQUIRE_FALSE(ec);
+    CHECK(params.upstreams.size() == 4);
 }
 
 TEST_CASE_METHOD(config_fixture, "config: what it does not mention stays as it is")
@@ -225,7 +271,14 @@ TEST_CASE_METHOD(config_fixture, "config: what this version cannot do is refused
     for (std::string const name : {"models", "rollout", "cache", "alerts"})
         refuse(with("\"" + name + "\": {}"), name + ": is not supported by this version");
     refuse(one(R"("priority": 0)"), "upstreams[0].priority: is not supported by this version");
-    refuse(one(R"("limits": {"requests_per_minute": 600})"), "upstreams[0].limits: is not supported by this version");
+    refuse(with(R"("stream": {"recovery": "no"})"),
+        "stream.recovery: must be \"fail\", \"restart\" or \"buffer\"");
+    refuse(with(R"("retry": {"budget_ratio": "much"})"), "retry.budget_ratio: must be a number from 0");
+    refuse(with(R"("hedge": {"after": "1s"})"), "hedge.after: there is no such setting");
+    refuse(one(R"("limits": {"requests_per_minute": -1})"),
+        "upstreams[0].limits.requests_per_minute: must be a number from 0");
+    refuse(one(R"("limits": {"on_limit": "drop"})"), "upstreams[0].limits.on_limit: must be \"wait\" or \"fail\"");
+    refuse(one(R"("limits": {"per_second": 1})"), "upstreams[0].limits.per_second: there is no such setting");
 }
 
 TEST_CASE_METHOD(config_fixture, "config: values of the wrong type or range")
@@ -248,6 +301,60 @@ TEST_CASE_METHOD(config_fixture, "config: values of the wrong type or range")
     refuse(one(R"("allow_insecure_key": "yes")"), "upstreams[0].allow_insecure_key: must be true or false");
     refuse(one(R"("price": {"input": -1})"), "upstreams[0].price.input: must be a number from 0");
     refuse(one(R"("price": 1)"), "upstreams[0].price: must be an object");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: dialects by their names")
+{
+    REQUIRE_FALSE(load(R"({"upstreams": [
+        {"name": "a", "dialect": "openai", "organization": "org-1", "project": "proj-1"},
+        {"name": "b", "dialect": "azure", "api_version": "2024-10-21",
+         "base_url": "https://b.openai.azure.com/openai", "headers": {"X-Team": "canaries"}},
+        {"name": "c", "dialect": "openrouter", "application": "Serin", "site": "https://serin.example"},
+        {"name": "d", "dialect": "openrouter"},
+        {"name": "e", "dialect": "generic"},
+        {"name": "f"}
+    ]})"));
+    REQUIRE(params.upstreams.size() == 6);
+    auto const& u = params.upstreams;
+    CHECK(u[0].dialect.name == "openai");
+    CHECK(u[0].dialect.obfuscation_off);
+    CHECK(u[0].organization == "org-1");
+    CHECK(u[0].project == "proj-1");
+    CHECK(u[1].dialect.name == "azure");
+    CHECK(u[1].dialect.key_header == "api-key");
+    CHECK(u[1].dialect.query == "api-version=2024-10-21");
+    CHECK(u[1].headers.find("x-team") == "canaries");
+    CHECK(u[1].organization.empty());
+    CHECK(u[2].dialect.name == "openrouter");
+    CHECK(u[2].dialect.headers.find("x-title") == "Serin");
+    CHECK(u[2].dialect.headers.find("http-referer") == "https://serin.example");
+    CHECK(u[3].dialect.name == "openrouter");
+    CHECK(u[3].dialect.headers.empty());
+    CHECK(u[4].dialect.name == "generic");
+    CHECK(u[5].dialect.name == "generic");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: dialects that cannot be spoken")
+{
+    std::string const start = "upstreams[0].";
+    for (std::string const bad : {"\"\"", "\"OpenAI\"", "\"azur\", \"api_version\": \"1\""})
+        refuse(one("\"dialect\": " + bad), start + "dialect: must be one of openai, azure, openrouter and generic");
+    refuse(one(R"("dialect": {"name": "azure"})"), start + "dialect: must be a string");
+    refuse(one(R"("dialect": "azure")"), start + "api_version: the dialect azure needs it");
+    refuse(one(R"("dialect": "azure", "api_version": "")"), start + "api_version: the dialect azure needs it");
+    refuse(one(R"("dialect": "azure", "api_version": 20241021)"), start + "api_version: must be a string");
+    for (std::string const bad : {"2024-10-21&x=1", "2024 10", "a#b", "%20", "\u00fc"})
+        refuse(one(R"("dialect": "azure", "api_version": ")" + bad + "\""),
+            start + "api_version: must be of letters, digits, dots and hyphens");
+    refuse(one(R"("api_version": "2024-10-21")"), start + "api_version: belongs to the dialect azure");
+    refuse(one(R"("dialect": "openai", "application": "Serin")"),
+        start + "application: belongs to the dialect openrouter");
+    refuse(one(R"("dialect": "azure", "api_version": "1", "site": "x")"),
+        start + "site: belongs to the dialect openrouter");
+    refuse(one(R"("dialect": "openrouter", "application": "a\r\nb")"),
+        start + "application: must not hold control characters");
+    refuse(one(R"("organization": 1)"), start + "organization: must be a string");
+    refuse(one(R"("project": "a\nb")"), start + "project: must not hold control characters");
 }
 
 TEST_CASE_METHOD(config_fixture, "config: header fields that cannot be sent")

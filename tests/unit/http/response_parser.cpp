@@ -277,6 +277,9 @@ TEST_CASE("parser: what is right so far is not an error")
         with_head("X-A: 1\r\nx!#$%&'*+.^_`|~-: \t \x80\xff\r\nContent-Length: 3\r\n", "abc"),
         with_head("Empty:\r\nFolded: a\r\n  b\r\nTransfer-Encoding: chunked\r\n",
             "3;a=b ; c=\"\\\"d\"\r\nabc\r\n0;e\r\nT: 1\r\nU:\r\n\r\n"),
+        // Data that looks like the last chunk, or is anything but a chunk's header
+        with_head("Transfer-Encoding: chunked\r\n", "4\r\n0\r\n\r\r\n0\r\n\r\n"),
+        with_head("Transfer-Encoding: chunked\r\n", "5\r\n0\r=\n \r\n5\r\n0\r=\n \r\n0\r\n\r\n"),
         "HTTP/1.1 100 Continue\r\n\r\n",
     };
     for (std::string const& whole : all)

@@ -1,0 +1,327 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include "request_attempt.hpp"
+
+#include "../chat/wire_write.hpp"
+
+#include <serin/policy/retry.hpp>
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace serin {
+namespace {
+
+constexpr std::size_t max_error_body = 64 * 1024;
+constexpr auto error_body_patience = std::chrono::seconds(5);
+constexpr auto stale_connection_window = std::chrono::seconds(1);
+constexpr int max_replacements = 100; // Every idle connection to the host may be as dead as the first
+
+// Four bytes a token is what English text comes to; the answer's usage corrects it.
+constexpr std::uint64_t bytes_per_token = 4;
+
+constexpr std::string_view request_id_fields[] = {"x-request-id", "request-id", "x-generation-id"};
+
+} // namespace
+
+request_attempt::request_attempt(
+    client_impl& client, call_request const& asked, std::size_t upstream, bool keep_fields)
+    : client_(client),
+      asked_(asked),
+      keep_fields_(keep_fields),
+      upstream_(upstream),
+      began_(std::chrono::steady_clock::now())
+{}
+
+request_attempt::~request_attempt()
+{
+    wipe_request();
+}
+
+void request_attempt::set_place(std::size_t trail_place, duration waited_before) noexcept
+{
+    trail_place_ = trail_place;
+    waited_before_ = waited_before;
+}
+
+void request_attempt::hand_to(fiber& f) noexcept
+{
+    if (exchange_)
+        exchange_->hand_to(f);
+}
+
+void request_attempt::drop() noexcept
+{
+    exchange_.reset();
+    permit_.reset();
+}
+
+std::string const& request_attempt::model() const noexcept
+{
+    return target().params.model.empty() ? asked_.model : target().params.model;
+}
+
+error_code request_attempt::write_request()
+{
+    upstream_state const& to = target();
+    if (to.params.keys)
+    {
+        // Taken now and not while the call waited for its connection: the key may have changed meanwhile.
+        try
+        {
+            key_ = to.params.keys->current(detail_);
+        }
+        catch (std::exception const& e)
+        {
+            key_.reset();
+            detail_ = std::string("the key source threw: ") + e.what();
+        }
+        if (!key_)
+            return errc::invalid_key;
+    }
+    dialect const& d = to.params.dialect;
+    std::string& out = request_bytes_;
+    out.clear();
+    out += asked_.method;
+    out += ' ';
+    out += to.base_path;
+    if (asked_.path)
+        out += fill_path(d.*asked_.path, model());
+    else
+        out += asked_.other_path;
+    if (!d.query.empty())
+    {
+        out += out.find('?') == std::string::npos ? '?' : '&';
+        out += d.query;
+    }
+    out += to.common_head;
+    out += "\r\nAccept: ";
+    out += asked_.accept;
+    if (key_)
+    {
+        out += "\r\n";
+        out += d.key_header;
+        out += ": ";
+        out += d.key_prefix;
+        out += key_->reveal();
+    }
+
+    std::string model_part;
+    if (asked_.model_in_body)
+        append_request(model_part, model(), {});
+    std::size_t const length = model_part.size() + asked_.body.size();
+    if (length != 0)
+    {
+        out += "\r\nContent-Type: application/json\r\nContent-Length: ";
+        out += std::to_string(length);
+    }
+    out += "\r\n\r\n";
+    head_size_ = out.size();
+    out += model_part;
+    out += asked_.body;
+    return {};
+}
+
+void request_attempt::wipe_request() noexcept
+{
+    OPENSSL_cleanse(request_bytes_.data(), std::min(head_size_, request_bytes_.size()));
+    head_size_ = 0;
+}
+
+// Waits until the upstream's limits allow one more request.
+task<error_code> request_attempt::enter(fiber& f, steady_time give_up_at)
+{
+    phase_ = call_phase::limit;
+    auto const from = std::chrono::steady_clock::now();
+    duration again_in{};
+    std::uint64_t const estimate = asked_.body.size() / bytes_per_token + asked_.max_answer;
+    error_code const ec = co_await target().gate->enter(f, estimate, give_up_at, permit_, again_in);
+    waited_here_ = std::chrono::steady_clock::now() - from;
+    if (ec == errc::rate_limited)
+    {
+        own_retry_after_ = std::chrono::ceil<std::chrono::milliseconds>(again_in);
+        detail_ = "the limits set for " + upstream_name() + " leave no room for another request";
+        if (own_retry_after_->count() != 0)
+            detail_ += " for " + std::to_string(own_retry_after_->count()) + " ms";
+    }
+    co_return ec;
+}
+
+task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
+{
+    timeout_params const& timeouts = client_.params.timeouts;
+    if (target().gate)
+    {
+        error_code const ec = co_await enter(f, give_up_at);
+        if (ec)
+            co_return ec;
+    }
+    phase_ = call_phase::pool;
+    lease connection = client_.connections->try_acquire(*target().host);
+    for (int replaced = 0;; ++replaced)
+    {
+        if (!connection)
+        {
+            transport_failure failure;
+            connection = co_await client_.connections->acquire(f, *target().host, failure);
+            if (failure.ec)
+            {
+                phase_ = failure.phase;
+                detail_ = std::move(failure.detail);
+                co_return failure.ec;
+            }
+        }
+        phase_ = call_phase::write;
+        error_code ec = write_request();
+        if (ec)
+        {
+            connection.release({});
+            co_return ec;
+        }
+        permit_.sent();
+        exchange_.emplace(f, std::move(connection), timeouts, client_.params.limits, client_.memory);
+        ec = co_await exchange_->begin(
+            request_bytes_, client_.upstreams.size() > 1 ? timeouts.first_byte_failover : timeouts.first_byte);
+        phase_ = exchange_->phase();
+        if (!ec)
+            break;
+        // The server may have closed an idle connection just as the request went out: nobody saw it.
+        bool const stale = ec == errc::connection_lost && exchange_->on_used_connection() &&
+                           std::chrono::steady_clock::now() - exchange_->sent_at() < stale_connection_window;
+        if (ec == errc::tls_failed)
+            detail_ = exchange_->tls_failure();
+        exchange_.reset();
+        if (!stale || replaced == max_replacements)
+        {
+            wipe_request();
+            co_return ec;
+        }
+        client_.log(log_level::debug, "replacing a connection that the server had closed");
+    }
+    wipe_request();
+
+    status_ = exchange_->status();
+    if (target().gate)
+        learn_limits();
+    if (status_ < 200 || status_ > 299)
+    {
+        error_code const refusal = co_await refuse();
+        co_return refusal;
+    }
+    std::string_view const coding = exchange_->fields().find("content-encoding");
+    if (!coding.empty() && !header_names_equal(coding, "identity"))
+    {
+        detail_ = "the server used a content encoding that was not asked for";
+        keep_fields();
+        exchange_.reset();
+        co_return errc::malformed_response;
+    }
+    co_return error_code();
+}
+
+void request_attempt::learn_limits()
+{
+    field_block const& fields = exchange_->fields();
+    permit_.learn(read_server_limits([&fields](std::string_view name) { return fields.find(name); }));
+}
+
+void request_attempt::used(std::uint64_t tokens)
+{
+    if (tokens != 0)
+        permit_.used(tokens);
+}
+
+void request_attempt::keep_fields()
+{
+    if (exchange_ && exchange_->answered())
+        fields_ = exchange_->fields().to_headers();
+}
+
+// Reads what the server says about a status that is not 2xx.
+task<error_code> request_attempt::refuse()
+{
+    phase_ = call_phase::body;
+    keep_fields();
+    permit_.used(0);
+    if (status_ == 429 && target().gate)
+        if (auto const rest = retry_after(fields_, client_.clock->date()))
+            target().gate->cool(add_saturated(client_.clock->now(), *rest));
+    // The status says enough: a body that is cut or stalls takes nothing away from it.
+    error_code const ec = co_await exchange_->read_body(max_error_body, true, error_body_patience);
+    if (ec == asio::error::operation_aborted)
+        co_return ec;
+    body_ = exchange_->body().substr(0, max_error_body);
+    exchange_->end();
+    exchange_.reset();
+
+    server_error err;
+    auto reader = client_.take_reader();
+    read_error_body(*reader, body_, err);
+    client_.put_reader(std::move(reader));
+    error_code const why = classify(status_, err);
+    if (why == errc::redirected)
+        detail_ = "redirected to another address, which is never followed";
+    co_return refused(why, std::move(err));
+}
+
+error_code request_attempt::refused(error_code ec, server_error err)
+{
+    server_ = std::move(err);
+    return ec;
+}
+
+std::string request_attempt::request_id() const
+{
+    for (std::string_view const name : request_id_fields)
+        if (auto const id = exchange_->fields().find(name); !id.empty())
+            return std::string(id);
+    return {};
+}
+
+call_failure request_attempt::failure(error_code ec) const
+{
+    call_failure f;
+    f.ec = ec;
+    f.retry_after = own_retry_after_ ? own_retry_after_ : retry_after(fields_, client_.clock->date());
+    std::string_view const should_retry = fields_.find("x-should-retry");
+    if (should_retry == "true" || should_retry == "false")
+        f.should_retry = should_retry == "true";
+    f.model_configured = !target().params.model.empty();
+    return f;
+}
+
+attempt request_attempt::trail_entry(error_code ec) const
+{
+    attempt entry;
+    entry.upstream = upstream_name();
+    entry.status = status_;
+    entry.error = ec;
+    entry.duration = std::chrono::steady_clock::now() - began_ - waited_here_;
+    entry.waited = waited_before_ + waited_here_;
+    return entry;
+}
+
+void request_attempt::describe(diagnostics& d) const
+{
+    d.status = status_;
+    d.code = server_.code;
+    d.code_is_number = server_.code_is_number;
+    d.type = server_.type;
+    d.param = server_.param;
+    d.message = server_.message.empty() ? detail_ : server_.message;
+    d.body = body_;
+    d.headers = fields_;
+    for (std::string_view const name : request_id_fields)
+        if (d.request_id.empty())
+            d.request_id = std::string(d.headers.find(name));
+    d.retry_after = own_retry_after_ ? own_retry_after_ : retry_after(d.headers, client_.clock->date());
+    d.upstream = upstream_name();
+    d.model = model();
+    d.phase = phase_;
+}
+
+} // namespace serin

@@ -1,0 +1,129 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#ifndef SERIN_SRC_CLIENT_REQUEST_ATTEMPT_HPP
+#define SERIN_SRC_CLIENT_REQUEST_ATTEMPT_HPP
+
+#include "../chat/errors.hpp"
+#include "../http/exchange.hpp"
+#include "../policy/limit_gate.hpp"
+#include "call_fsm.hpp"
+#include "client_impl.hpp"
+
+#include <serin/chat/dialect.hpp>
+#include <serin/core/diagnostics.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace serin {
+
+// What a call asks for, whoever it asks.
+struct call_request
+{
+    std::string method = "POST";
+    std::string dialect::*path = nullptr; // The endpoint; null: other_path.
+    std::string other_path;
+    std::string_view accept = "application/json";
+    std::string model;            // What the user asked for; an upstream may have its own.
+    bool model_in_body = true;    // The body is an object that begins with the model.
+    std::string body;             // The rest of the body; empty and no model in it: none is sent.
+    std::size_t inputs = 0;       // How many items the answer must have; 0: unknown.
+    std::uint64_t max_answer = 0; // How many tokens the answer may have; 0: unknown.
+    std::optional<duration> timeout;
+};
+
+// One try of a call at one upstream, and what is known of it afterwards.
+class request_attempt
+{
+public:
+    // `asked` outlives it.
+    request_attempt(client_impl& client, call_request const& asked, std::size_t upstream, bool keep_fields);
+    request_attempt(request_attempt const&) = delete;
+    request_attempt& operator=(request_attempt const&) = delete;
+    virtual ~request_attempt();
+
+    // Where the call keeps its trail entry, and how long the call waited before it.
+    void set_place(std::size_t trail_place, duration waited_before) noexcept;
+
+    // Asks. No error: the answer is there; of a stream, its first token or its end. What waits longer than `give_up_at`
+    // for a limit is not begun. To be awaited to its end, or not at all, and once.
+    virtual task<error_code> run(fiber& f, steady_time give_up_at) = 0;
+
+    // Another fiber goes on with what run() has left open.
+    void hand_to(fiber& f) noexcept;
+
+    // What the failure `ec` of it means for the next one.
+    call_failure failure(error_code ec) const;
+
+    // Fills in what the server said and how far it came.
+    void describe(diagnostics& d) const;
+
+    // What the call's trail holds of it.
+    attempt trail_entry(error_code ec) const;
+
+    // Closes the connection, if it is still held.
+    void drop() noexcept;
+
+    std::size_t upstream() const noexcept { return upstream_; }
+    std::size_t trail_place() const noexcept { return trail_place_; }
+    std::string const& upstream_name() const noexcept { return target().params.name; }
+    call_phase phase() const noexcept { return phase_; }
+    int status() const noexcept { return status_; }
+    std::string const& detail() const noexcept { return detail_; }
+    std::shared_ptr<secret const> const& key() const noexcept { return key_; }
+
+protected:
+    // Sends the request and reads the head of the answer. No error: exchange_ holds a 2xx answer whose body follows.
+    task<error_code> open(fiber& f, steady_time give_up_at);
+
+    // The server's name for the request.
+    std::string request_id() const;
+
+    // An error code that came with a server_error: notes what the server said.
+    error_code refused(error_code ec, server_error err);
+
+    // Keeps the header fields of the answer, which goes with the connection.
+    void keep_fields();
+
+    // The answer is whole and has cost this many tokens.
+    void used(std::uint64_t tokens);
+
+    client_impl& client_;
+    call_request const& asked_;
+    std::optional<exchange> exchange_;
+    call_phase phase_ = call_phase::none;
+    std::string detail_; // What is known of a failure that no server described.
+    bool const keep_fields_;
+
+private:
+    task<error_code> enter(fiber& f, steady_time give_up_at);
+    task<error_code> refuse();
+    error_code write_request();
+    void wipe_request() noexcept;
+    void learn_limits();
+    std::string const& model() const noexcept;
+    upstream_state const& target() const noexcept { return client_.upstreams[upstream_]; }
+
+    std::size_t const upstream_;
+    std::size_t trail_place_ = 0;
+    duration waited_before_{};
+    std::string request_bytes_;
+    std::size_t head_size_ = 0;
+    std::shared_ptr<secret const> key_;
+    permit permit_;
+    duration waited_here_{}; // For a limit
+    steady_time const began_;
+
+    // Of the answer.
+    int status_ = 0;
+    headers fields_;
+    std::string body_;
+    server_error server_;
+    std::optional<std::chrono::milliseconds> own_retry_after_; // A limit of ours will let it pass then.
+};
+
+} // namespace serin
+
+#endif
