@@ -28,7 +28,8 @@ protected:
     // The call begins: sets its deadline.
     void begin(call_request request);
 
-    // Tries until there is an answer, which last() holds then, or nothing more is to be tried: the last attempt's error.
+    // Tries until there is an answer, which last() holds then, or nothing more is to be tried: the last attempt's
+    // error.
     task<error_code> answer();
 
     // The same after the answer in last() has broken with `why`, if it may be begun anew. `broken` is then that answer,

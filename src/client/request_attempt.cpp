@@ -28,8 +28,7 @@ constexpr std::string_view request_id_fields[] = {"x-request-id", "request-id", 
 
 } // namespace
 
-request_attempt::request_attempt(
-    client_impl& client, call_request const& asked, std::size_t upstream, bool keep_fields)
+request_attempt::request_attempt(client_impl& client, call_request const& asked, std::size_t upstream, bool keep_fields)
     : client_(client),
       asked_(asked),
       keep_fields_(keep_fields),
@@ -172,6 +171,7 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
             {
                 phase_ = failure.phase;
                 detail_ = std::move(failure.detail);
+                lasting_ = failure.lasting;
                 co_return failure.ec;
             }
         }
@@ -290,6 +290,8 @@ call_failure request_attempt::failure(error_code ec) const
     std::string_view const should_retry = fields_.find("x-should-retry");
     if (should_retry == "true" || should_retry == "false")
         f.should_retry = should_retry == "true";
+    if (lasting_)
+        f.should_retry = false;
     f.model_configured = !target().params.model.empty();
     return f;
 }

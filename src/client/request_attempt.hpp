@@ -116,6 +116,8 @@ private:
     duration waited_here_{}; // For a limit
     steady_time const began_;
 
+    bool lasting_ = false; // The upstream will fail in the same way again.
+
     // Of the answer.
     int status_ = 0;
     headers fields_;

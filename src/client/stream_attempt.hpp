@@ -67,8 +67,8 @@ private:
     sse_parser events_;
     accumulator sum_;
 
-    // The server answered with a whole completion instead of a stream, or one was asked for: it comes as a stream of one
-    // delta a choice.
+    // The server answered with a whole completion instead of a stream, or one was asked for: it comes as a stream of
+    // one delta a choice.
     std::optional<chat_response> whole_;
     std::deque<chat_delta> whole_deltas_;
     std::vector<tool_call_delta> whole_calls_;

@@ -61,12 +61,12 @@ private:
     completion<chat_stream> opened_handler_;
     completion<std::optional<chat_delta>> next_handler_;
 
-    stream_attempt* shown_ = nullptr; // Whose deltas the user gets.
+    stream_attempt* shown_ = nullptr;         // Whose deltas the user gets.
     std::unique_ptr<request_attempt> broken_; // Shown still: the attempts that are to take its place have no token yet.
     error_code result_;
-    bool is_over_ = false;    // result_ is final.
-    bool is_open_ = false;    // The first token was there: the user has his stream.
-    bool restarted_ = false;  // The next delta begins a new answer.
+    bool is_over_ = false;   // result_ is final.
+    bool is_open_ = false;   // The first token was there: the user has his stream.
+    bool restarted_ = false; // The next delta begins a new answer.
     bool resting_ = false;
     std::atomic<bool> next_is_outstanding_{false};
     bool deliver_open_ = false;

@@ -165,8 +165,9 @@ task<error_code> connect_first(
     co_return result;
 }
 
-task<error_code> shake_hands(fiber& f, endpoint const& to, connection& c, std::string& why)
+task<error_code> shake_hands(fiber& f, endpoint const& to, connection& c, transport_failure& failure)
 {
+    std::string& why = failure.detail;
     ssl_ptr ssl = to.tls->make_client(to.where, to.sessions, why);
     if (!ssl)
         co_return errc::tls_failed;
@@ -178,6 +179,7 @@ task<error_code> shake_hands(fiber& f, endpoint const& to, connection& c, std::s
     if (why.empty())
         why = ec == asio::error::eof ? "the server closed the connection" : ec.message();
     why = to.where.host + ": " + why;
+    failure.lasting = c.refused_certificate();
     co_return errc::tls_failed;
 }
 
@@ -207,7 +209,7 @@ task<std::unique_ptr<connection>> connect(fiber& f, endpoint const& to, transpor
     {
         failure.phase = call_phase::tls;
         deadline(to.timeouts.tls, errc::tls_timeout);
-        failure.ec = co_await shake_hands(f, to, *made, failure.detail);
+        failure.ec = co_await shake_hands(f, to, *made, failure);
         if (failure.ec)
             co_return nullptr;
     }

@@ -22,6 +22,7 @@ struct transport_failure
     error_code ec;
     std::string detail;
     call_phase phase = call_phase::none;
+    bool lasting = false; // The host's certificate is not good: another try will find the same.
 };
 
 // A place to connect to, with what its connections share.

@@ -134,6 +134,11 @@ io_result connection::tls_result(int returned, std::size_t size)
     return result;
 }
 
+bool connection::refused_certificate() const noexcept
+{
+    return ssl_ && SSL_get_verify_result(ssl_.get()) != X509_V_OK;
+}
+
 io_result connection::try_handshake()
 {
     ERR_clear_error();

@@ -51,6 +51,9 @@ public:
     // What OpenSSL had to say about errc::tls_failed.
     std::string const& tls_failure() const noexcept { return tls_failure_; }
 
+    // Whether that was the server's certificate.
+    bool refused_certificate() const noexcept;
+
     io_result try_handshake();
     io_result try_write(std::string_view bytes);
 

@@ -273,7 +273,8 @@ task<lease> pool::acquire(fiber& f, pool_host& host, transport_failure& failure)
             served = self->served;
             if (served)
                 break;
-            failure.phase = call_phase::pool;
+            bool const connecting = host.connectors_.contains(id);
+            failure.phase = connecting ? call_phase::connect : call_phase::pool;
             failure.ec = f.interrupted();
             if (failure.ec)
                 co_return lease();
@@ -281,7 +282,7 @@ task<lease> pool::acquire(fiber& f, pool_host& host, transport_failure& failure)
                 continue;
             // While a connection is being made for this call, its own deadlines count. It may go to another call in
             // the end: look again later.
-            if (host.connectors_.contains(id))
+            if (connecting)
             {
                 self->timer.expires_at(deadline_after(limit));
                 continue;

@@ -74,6 +74,17 @@ bool can_become_fields(std::string_view bytes) noexcept
     }
 }
 
+bool closes_quotes(std::string_view line) noexcept
+{
+    bool quoted = false;
+    for (std::size_t i = 0; i < line.size(); ++i)
+        if (line[i] == '"')
+            quoted = !quoted;
+        else if (quoted && line[i] == '\\')
+            ++i;
+    return !quoted;
+}
+
 // Whether bytes that Beast waits to complete can become the first line of a chunk, or the last chunk and a trailer.
 bool can_become_chunk_header(std::string_view bytes, bool after_chunk) noexcept
 {
@@ -92,7 +103,11 @@ bool can_become_chunk_header(std::string_view bytes, bool after_chunk) noexcept
         return false;
     auto const end = bytes.find("\r\n");
     bool const is_line = end != std::string_view::npos;
-    return can_become_line(bytes.substr(0, end), is_line) && (!is_line || can_become_fields(bytes.substr(end + 2)));
+    auto const line = bytes.substr(0, end);
+    if (!can_become_line(line, is_line))
+        return false;
+    // Beast would look for a closing quote in the lines that follow
+    return !is_line || (closes_quotes(line) && can_become_fields(bytes.substr(end + 2)));
 }
 
 // How much of a head to give to Beast. If it saw a part of a line it would look at nothing more until the head is
@@ -197,6 +212,8 @@ response_parser::step response_parser::advance(std::string_view bytes, std::size
             used += n;
             if (in_head)
                 head_size_ += n;
+            else if (piece_.empty() && n > head_limit_) // A chunk's header, or the last with the trailer
+                return fail(ec, errc::response_too_large);
         }
         if (head_size_ > head_limit_)
             return fail(ec, errc::response_too_large);
@@ -252,13 +269,7 @@ void response_parser::on_field_impl(http::field name_id, view name, view value, 
 {
     ec = {};
     if (head_reported_)
-    {
-        // A trailer field: of no use here, but it must not cost memory either.
-        trailer_size_ += name.size() + value.size();
-        if (trailer_size_ > head_limit_)
-            ec = http::error::header_limit;
-        return;
-    }
+        return; // A trailer field: of no use here
     if (name_id == http::field::transfer_encoding &&
         !header_names_equal(std::string_view(value.data(), value.size()), "chunked"))
     {
@@ -268,10 +279,9 @@ void response_parser::on_field_impl(http::field name_id, view name, view value, 
     fields_.add(std::string_view(name.data(), name.size()), std::string_view(value.data(), value.size()));
 }
 
-void response_parser::on_trailer_field_impl(http::field, view name, view value, beast_error& ec)
+void response_parser::on_trailer_field_impl(http::field, view, view, beast_error& ec)
 {
-    trailer_size_ += name.size() + value.size();
-    ec = trailer_size_ > head_limit_ ? beast_error(http::error::header_limit) : beast_error();
+    ec = {};
 }
 
 void response_parser::on_header_impl(beast_error& ec)
@@ -291,10 +301,12 @@ std::size_t response_parser::on_body_impl(view body, beast_error& ec)
     return body.size();
 }
 
-void response_parser::on_chunk_header_impl(std::uint64_t, view, beast_error& ec)
+void response_parser::on_chunk_header_impl(std::uint64_t, view extensions, beast_error& ec)
 {
     after_chunk_ = true; // Not only once its data begins: that may look like a chunk's header
-    ec = {};
+    // Beast lets anything pass between quotes, a bare line feed too
+    bool const good = can_become_line(std::string_view(extensions.data(), extensions.size()), true);
+    ec = good ? beast_error() : beast_error(http::error::bad_chunk_extension);
 }
 
 std::size_t response_parser::on_chunk_body_impl(std::uint64_t, view body, beast_error& ec)

@@ -96,18 +96,17 @@ private:
     void on_request_impl(boost::beast::http::verb, view, view, int, beast_error&);
     void on_response_impl(int code, view reason, int version, beast_error& ec);
     void on_field_impl(boost::beast::http::field, view name, view value, beast_error& ec);
-    void on_trailer_field_impl(boost::beast::http::field, view name, view value, beast_error& ec);
+    void on_trailer_field_impl(boost::beast::http::field, view, view, beast_error& ec);
     void on_header_impl(beast_error& ec);
     void on_body_init_impl(boost::optional<std::uint64_t> const&, beast_error& ec);
     std::size_t on_body_impl(view body, beast_error& ec);
-    void on_chunk_header_impl(std::uint64_t, view, beast_error& ec);
+    void on_chunk_header_impl(std::uint64_t, view extensions, beast_error& ec);
     std::size_t on_chunk_body_impl(std::uint64_t, view body, beast_error& ec);
     void on_finish_impl(beast_error& ec);
 
     field_block& fields_;
     std::size_t head_limit_;
     std::size_t head_size_ = 0;
-    std::size_t trailer_size_ = 0;
     std::string_view piece_;
     int status_ = 0;
     bool got_anything_ = false;

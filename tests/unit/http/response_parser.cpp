@@ -246,6 +246,12 @@ TEST_CASE("parser: errors of the framing are errors at once")
         with_head("Transfer-Encoding: chunked\r\n", "-5"),
         with_head("Transfer-Encoding: chunked\r\n", "5;a\n"),
         with_head("Transfer-Encoding: chunked\r\n", "5;a=\"b\x01"),
+        with_head("Transfer-Encoding: chunked\r\n", "5;a=\"b\x01\"\r\n"),
+        with_head("Transfer-Encoding: chunked\r\n", "5;a=\"b\n\"\r\n"),
+        with_head("Transfer-Encoding: chunked\r\n", "0;a=\"b\n\"\r\n\r\n"),
+        with_head("Transfer-Encoding: chunked\r\n", "5;a=\"b\r\n"),
+        with_head("Transfer-Encoding: chunked\r\n", "5;a=\"b\\\"\r\n"),
+        with_head("Transfer-Encoding: chunked\r\n", "0;a=\"b\r\n\r\n"),
         with_head("Transfer-Encoding: chunked\r\n", "11111111111111111\r\n"),
         with_head("Transfer-Encoding: chunked\r\n", "5\r\nhelloX"),
         with_head("Transfer-Encoding: chunked\r\n", "5\r\nhelloa"),
@@ -324,6 +330,18 @@ TEST_CASE("parser: chunk lines and trailers are limited")
         CHECK(feed(chunked + trailer, piece).ec == errc::response_too_large);
         CHECK(feed(chunked + trailer + "\r\n", piece).ec == errc::response_too_large);
     }
+    // The same limit whether a line comes in pieces or whole
+    for (std::string const start : {"5;", "0;", "0\r\nA:"})
+        for (std::string const before : {"", "1\r\nx"})
+            for (std::size_t size = 80; size < 120; ++size)
+            {
+                std::string line = (before.empty() ? "" : "\r\n") + start + std::string(size, 'x') + "\r\n";
+                if (start.front() == '0')
+                    line += "\r\n";
+                CAPTURE(before, line);
+                for (std::size_t const piece : {std::size_t{1}, std::size_t{1000}})
+                    CHECK(feed(chunked + before + line, piece, false, 100).ec.failed() == (line.size() > 100));
+            }
 }
 
 TEST_CASE("parser: the body is limited")
