@@ -54,37 +54,37 @@ class client
     template <class Request, class Result>
     struct initiate : initiation
     {
-        using launch_function = void (*)(std::shared_ptr<client_impl>, Request, diagnostics*, any_handler<Result>);
+        using launch_function = void (*)(std::shared_ptr<client_impl>, Request&&, diagnostics*, any_handler<Result>);
 
         launch_function launch;
 
         template <class Handler>
-        void operator()(Handler&& handler, diagnostics* diag, std::shared_ptr<client_impl> impl, Request request)
+        void operator()(Handler&& handler, diagnostics* diag, std::shared_ptr<client_impl> impl, Request&& request)
         {
             launch(std::move(impl), std::move(request), diag, std::forward<Handler>(handler));
         }
     };
 
     template <class Request, class Result, class CompletionToken>
-    auto call(void (*launch)(std::shared_ptr<client_impl>, Request, diagnostics*, any_handler<Result>),
+    auto call(void (*launch)(std::shared_ptr<client_impl>, Request&&, diagnostics*, any_handler<Result>),
         Request&& request, diagnostics* diag, CompletionToken&& token)
     {
         return asio::async_initiate<CompletionToken, void(error_code, Result)>(
             initiate<Request, Result>{{get_executor()}, launch}, token, diag, impl_, std::move(request));
     }
 
-    static void launch_chat(
-        std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_response> handler);
+    static void launch_chat(std::shared_ptr<client_impl> impl, chat_request&& request, diagnostics* diag,
+        any_handler<chat_response> handler);
     static void launch_stream(
-        std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_stream> handler);
-    static void launch_embed(std::shared_ptr<client_impl> impl, embedding_request request, diagnostics* diag,
+        std::shared_ptr<client_impl> impl, chat_request&& request, diagnostics* diag, any_handler<chat_stream> handler);
+    static void launch_embed(std::shared_ptr<client_impl> impl, embedding_request&& request, diagnostics* diag,
         any_handler<embedding_response> handler);
-    static void launch_moderate(std::shared_ptr<client_impl> impl, moderation_request request, diagnostics* diag,
+    static void launch_moderate(std::shared_ptr<client_impl> impl, moderation_request&& request, diagnostics* diag,
         any_handler<moderation_response> handler);
-    static void launch_models(std::shared_ptr<client_impl> impl, model_list_request request, diagnostics* diag,
+    static void launch_models(std::shared_ptr<client_impl> impl, model_list_request&& request, diagnostics* diag,
         any_handler<model_list> handler);
     static void launch_raw(
-        std::shared_ptr<client_impl> impl, raw_request request, diagnostics* diag, any_handler<raw_response> handler);
+        std::shared_ptr<client_impl> impl, raw_request&& request, diagnostics* diag, any_handler<raw_response> handler);
 
 public:
     using executor_type = asio::any_io_executor;

@@ -3,6 +3,8 @@
 
 #include <serin/chat/dialect.hpp>
 
+#include "dialect_path.hpp"
+
 #include <utility>
 
 namespace serin {
@@ -38,28 +40,27 @@ dialect dialect::openrouter(std::string application, std::string site)
     return d;
 }
 
-std::string fill_path(std::string_view path, std::string_view model)
+void append_path(std::string& out, std::string_view path, std::string_view model)
 {
     constexpr std::string_view place = "{model}";
     constexpr std::string_view unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    std::string filled;
     for (;;)
     {
         auto const at = path.find(place);
-        filled += path.substr(0, at);
+        out += path.substr(0, at);
         if (at == std::string_view::npos)
-            return filled;
+            return;
         for (char const c : model)
         {
             if (unreserved.find(c) != std::string_view::npos)
             {
-                filled += c;
+                out += c;
                 continue;
             }
             constexpr char hex[] = "0123456789ABCDEF";
-            filled += '%';
-            filled += hex[static_cast<unsigned char>(c) >> 4];
-            filled += hex[static_cast<unsigned char>(c) & 15];
+            out += '%';
+            out += hex[static_cast<unsigned char>(c) >> 4];
+            out += hex[static_cast<unsigned char>(c) & 15];
         }
         path.remove_prefix(at + place.size());
     }

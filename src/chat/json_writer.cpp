@@ -10,6 +10,7 @@
 #include <array>
 #include <bit>
 #include <charconv>
+#include <cstring>
 
 namespace serin {
 namespace {
@@ -47,6 +48,45 @@ inline char* write_json_escape(char* to, char c) noexcept
     return to + longest_json_escape;
 }
 
+// How many bytes at the beginning can stand in a string as they are. `ascii` becomes false if one of them, or one soon
+// after them, is not ASCII.
+inline std::size_t plain_json_prefix(std::string_view text, bool& ascii) noexcept
+{
+    std::size_t const size = text.size();
+    std::size_t at = 0;
+    unsigned seen = 0;
+    unsigned non_ascii = 0;
+    unsigned special = 0;
+    for (; special == 0 && size - at >= json_block; at += json_block)
+    {
+        special = special_bytes(text.data() + at, non_ascii);
+        seen |= non_ascii;
+    }
+    if (special != 0)
+    {
+        at -= json_block;
+    }
+    else if (at != size)
+    {
+        std::size_t const left = size - at;
+        if (size >= json_block)
+        {
+            // The last block overlaps the one before, whose bits are shifted out.
+            special = special_bytes(text.data() + size - json_block, non_ascii) >> (json_block - left);
+        }
+        else
+        {
+            char copy[json_block];
+            std::memset(copy, ' ', sizeof copy);
+            std::memcpy(copy, text.data(), left);
+            special = special_bytes(copy, non_ascii);
+        }
+        seen |= non_ascii;
+    }
+    ascii = seen == 0;
+    return special != 0 ? at + static_cast<std::size_t>(std::countr_zero(special)) : size;
+}
+
 } // namespace
 
 json_writer::json_writer(std::string& out, std::size_t expected) : out_(out), at_(buffer_)
@@ -71,52 +111,27 @@ void json_writer::escape(std::string_view text)
 {
     std::string repaired;
     bool checked = false; // that what is left is valid UTF-8
-    char const* from = text.data();
-    auto left = text.size();
-
-    while (left != 0)
+    for (;;)
     {
-        // Two blocks are looked at, and as much is read after an escape: what is near the end is copied first.
-        constexpr std::size_t two_blocks = 2 * json_block;
-        char copy[2 * two_blocks];
-        char const* blocks = from;
-        std::size_t const length = std::min(left, two_blocks);
-        if (left < 2 * two_blocks)
-        {
-            std::memset(copy, ' ', sizeof copy);
-            std::memcpy(copy, from, length);
-            blocks = copy;
-        }
-
-        unsigned non_ascii[2];
-        unsigned special = special_bytes(blocks, non_ascii[0]);
-        special |= special_bytes(blocks + json_block, non_ascii[1]) << json_block;
-        if ((non_ascii[0] | non_ascii[1]) != 0 && !checked)
+        bool ascii = true;
+        std::size_t const plain = plain_json_prefix(text, ascii);
+        if (!ascii && !checked)
         {
             checked = true;
-            if (!is_valid_utf8(std::string_view(from, left)))
+            if (!is_valid_utf8(text))
             {
-                repaired = repaired_utf8(std::string_view(from, left));
-                from = repaired.data();
-                left = repaired.size();
+                repaired = repaired_utf8(text);
+                text = repaired;
                 continue;
             }
         }
-
-        room(two_blocks * (longest_json_escape + 1));
-        char* to = at_;
-        std::memcpy(to, blocks, two_blocks);
-        std::size_t done = 0;
-        for (; special != 0; special &= special - 1)
-        {
-            auto const position = static_cast<std::size_t>(std::countr_zero(special));
-            to = write_json_escape(to + (position - done), blocks[position]);
-            done = position + 1;
-            std::memcpy(to, blocks + done, two_blocks);
-        }
-        at_ = to + (length - done);
-        from += length;
-        left -= length;
+        raw(text.substr(0, plain));
+        text.remove_prefix(plain);
+        if (text.empty())
+            return;
+        room(longest_json_escape);
+        at_ = write_json_escape(at_, text.front());
+        text.remove_prefix(1);
     }
 }
 

@@ -3,6 +3,8 @@
 
 #include "call.hpp"
 
+#include "../chat/wire_write.hpp"
+
 #include <boost/asio/error.hpp>
 
 #include <utility>
@@ -24,6 +26,8 @@ call::~call()
 void call::begin(call_request request)
 {
     request_ = std::move(request);
+    if (request_.model_in_body)
+        append_request(request_.model_member, request_.model, {});
     auto const total = request_.timeout.value_or(client_->params.timeouts.total);
     set_total_deadline(deadline_after(total));
     deadline_ = add_saturated(client_->clock->now(), total);
@@ -294,6 +298,11 @@ void call::report(error_code ec, chat_response const* partial)
     if (ec && partial)
         d.partial = std::make_shared<chat_response const>(*partial);
 
+    if (!ec)
+    {
+        *diag_ = std::move(d);
+        return;
+    }
     // Servers echo keys, in 401 bodies above all.
     auto const clean = [this](std::string& text) {
         client_->scrub(text);

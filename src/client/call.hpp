@@ -41,6 +41,7 @@ protected:
 
     // Of the last attempt that ended, or the one whose answer is being read. Null before the first one.
     request_attempt* last() const noexcept { return last_.get(); }
+    std::unique_ptr<request_attempt> take_last() noexcept { return std::move(last_); }
 
     // The answer in last() has come to its end.
     void answer_ended(error_code ec);

@@ -39,37 +39,37 @@ client::executor_type client::get_executor() const noexcept
 }
 
 void client::launch_chat(
-    std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_response> handler)
+    std::shared_ptr<client_impl> impl, chat_request&& request, diagnostics* diag, any_handler<chat_response> handler)
 {
     whole_call<chat_endpoint>::launch(std::move(impl), std::move(request), diag, std::move(handler));
 }
 
 void client::launch_stream(
-    std::shared_ptr<client_impl> impl, chat_request request, diagnostics* diag, any_handler<chat_stream> handler)
+    std::shared_ptr<client_impl> impl, chat_request&& request, diagnostics* diag, any_handler<chat_stream> handler)
 {
     stream_call::launch(std::move(impl), std::move(request), diag, std::move(handler));
 }
 
-void client::launch_embed(std::shared_ptr<client_impl> impl, embedding_request request, diagnostics* diag,
+void client::launch_embed(std::shared_ptr<client_impl> impl, embedding_request&& request, diagnostics* diag,
     any_handler<embedding_response> handler)
 {
     whole_call<embedding_endpoint>::launch(std::move(impl), std::move(request), diag, std::move(handler));
 }
 
-void client::launch_moderate(std::shared_ptr<client_impl> impl, moderation_request request, diagnostics* diag,
+void client::launch_moderate(std::shared_ptr<client_impl> impl, moderation_request&& request, diagnostics* diag,
     any_handler<moderation_response> handler)
 {
     whole_call<moderation_endpoint>::launch(std::move(impl), std::move(request), diag, std::move(handler));
 }
 
 void client::launch_models(
-    std::shared_ptr<client_impl> impl, model_list_request request, diagnostics* diag, any_handler<model_list> handler)
+    std::shared_ptr<client_impl> impl, model_list_request&& request, diagnostics* diag, any_handler<model_list> handler)
 {
     whole_call<models_endpoint>::launch(std::move(impl), std::move(request), diag, std::move(handler));
 }
 
 void client::launch_raw(
-    std::shared_ptr<client_impl> impl, raw_request request, diagnostics* diag, any_handler<raw_response> handler)
+    std::shared_ptr<client_impl> impl, raw_request&& request, diagnostics* diag, any_handler<raw_response> handler)
 {
     whole_call<raw_endpoint>::launch(std::move(impl), std::move(request), diag, std::move(handler));
 }

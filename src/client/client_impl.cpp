@@ -3,6 +3,7 @@
 
 #include "client_impl.hpp"
 
+#include "../chat/wire_write.hpp"
 #include "../http/url.hpp"
 
 #include <serin/core/with_diagnostics.hpp>
@@ -99,6 +100,7 @@ bool is_target_part(std::string_view text) noexcept
 
 client_impl::client_impl(asio::any_io_executor ex, client_params p, std::shared_ptr<clock_source> time)
     : executor(std::move(ex)),
+      completion_executor(executor),
       params(std::move(p)),
       clock(std::move(time)),
       group(std::make_shared<fiber_group>(executor)),
@@ -159,6 +161,7 @@ void client_impl::add_upstream(upstream const& u, std::shared_ptr<resolve_cache>
     upstream_state state;
     state.params = u;
     state.base_path = to.where.path;
+    append_request(state.model_member, u.model, {});
     state.common_head = make_common_head(u, fields, to.where);
     obfuscation_off = obfuscation_off && d.obfuscation_off;
     state.host = &connections->add_host(std::move(to));

@@ -16,6 +16,8 @@
 
 #include <serin/client_params.hpp>
 
+#include <boost/asio/any_completion_executor.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -36,6 +38,7 @@ struct upstream_state
     // from request to request.
     std::string base_path;
     std::string common_head;
+    std::string model_member; // How a request's body begins, if it has a model of its own.
 };
 
 // What the handles of a client and its calls share.
@@ -73,6 +76,7 @@ public:
     void scrub(std::string& text) const;
 
     asio::any_io_executor const executor;
+    asio::any_completion_executor const completion_executor; // The same, as users' handlers have it.
     client_params const params;
     std::shared_ptr<clock_source> const clock;
     std::shared_ptr<fiber_group> const group;

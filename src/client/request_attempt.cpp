@@ -3,18 +3,19 @@
 
 #include "request_attempt.hpp"
 
-#include "../chat/wire_write.hpp"
+#include "../chat/dialect_path.hpp"
 
 #include <serin/policy/retry.hpp>
 
-#include <openssl/crypto.h>
-
-#include <algorithm>
+#include <charconv>
 #include <exception>
 #include <utility>
 
 namespace serin {
 namespace {
+
+// What a request line and the header fields that differ come to.
+constexpr std::size_t usual_head = 512;
 
 constexpr std::size_t max_error_body = 64 * 1024;
 constexpr auto error_body_patience = std::chrono::seconds(5);
@@ -35,11 +36,6 @@ request_attempt::request_attempt(client_impl& client, call_request const& asked,
       upstream_(upstream),
       began_(std::chrono::steady_clock::now())
 {}
-
-request_attempt::~request_attempt()
-{
-    wipe_request();
-}
 
 void request_attempt::set_place(std::size_t trail_place, duration waited_before) noexcept
 {
@@ -64,32 +60,41 @@ std::string const& request_attempt::model() const noexcept
     return target().params.model.empty() ? asked_.model : target().params.model;
 }
 
-error_code request_attempt::write_request()
+// Taken when the attempt has its connection and not while it waited for it: the key may have changed meanwhile.
+error_code request_attempt::take_key()
 {
-    upstream_state const& to = target();
-    if (to.params.keys)
+    serin::upstream const& to = target().params;
+    if (!to.keys)
+        return {};
+    try
     {
-        // Taken now and not while the call waited for its connection: the key may have changed meanwhile.
-        try
-        {
-            key_ = to.params.keys->current(detail_);
-        }
-        catch (std::exception const& e)
-        {
-            key_.reset();
-            detail_ = std::string("the key source threw: ") + e.what();
-        }
-        if (!key_)
-            return errc::invalid_key;
+        key_ = to.keys->current(detail_);
     }
+    catch (std::exception const& e)
+    {
+        key_.reset();
+        detail_ = std::string("the key source threw: ") + e.what();
+    }
+    return key_ ? error_code() : make_error_code(errc::invalid_key);
+}
+
+void request_attempt::write_request(exchange& to_send) const
+{
+    std::string& out = to_send.request();
+    upstream_state const& to = target();
     dialect const& d = to.params.dialect;
-    std::string& out = request_bytes_;
+    std::string_view begin_of_body;
+    if (asked_.model_in_body)
+        begin_of_body = to.params.model.empty() ? asked_.model_member : to.model_member;
+    std::size_t const length = begin_of_body.size() + asked_.body.size();
+
     out.clear();
+    out.reserve(to.common_head.size() + length + usual_head);
     out += asked_.method;
     out += ' ';
     out += to.base_path;
     if (asked_.path)
-        out += fill_path(d.*asked_.path, model());
+        append_path(out, d.*asked_.path, model());
     else
         out += asked_.other_path;
     if (!d.query.empty())
@@ -108,27 +113,16 @@ error_code request_attempt::write_request()
         out += d.key_prefix;
         out += key_->reveal();
     }
-
-    std::string model_part;
-    if (asked_.model_in_body)
-        append_request(model_part, model(), {});
-    std::size_t const length = model_part.size() + asked_.body.size();
     if (length != 0)
     {
         out += "\r\nContent-Type: application/json\r\nContent-Length: ";
-        out += std::to_string(length);
+        char digits[20];
+        out.append(digits, std::to_chars(digits, digits + sizeof digits, length).ptr);
     }
     out += "\r\n\r\n";
-    head_size_ = out.size();
-    out += model_part;
+    to_send.set_head_size(out.size());
+    out += begin_of_body;
     out += asked_.body;
-    return {};
-}
-
-void request_attempt::wipe_request() noexcept
-{
-    OPENSSL_cleanse(request_bytes_.data(), std::min(head_size_, request_bytes_.size()));
-    head_size_ = 0;
 }
 
 // Waits until the upstream's limits allow one more request.
@@ -176,7 +170,7 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
             }
         }
         phase_ = call_phase::write;
-        error_code ec = write_request();
+        error_code ec = take_key();
         if (ec)
         {
             connection.release({});
@@ -184,8 +178,9 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
         }
         permit_.sent();
         exchange_.emplace(f, std::move(connection), timeouts, client_.params.limits, client_.memory);
+        write_request(*exchange_);
         ec = co_await exchange_->begin(
-            request_bytes_, client_.upstreams.size() > 1 ? timeouts.first_byte_failover : timeouts.first_byte);
+            client_.upstreams.size() > 1 ? timeouts.first_byte_failover : timeouts.first_byte);
         phase_ = exchange_->phase();
         if (!ec)
             break;
@@ -196,14 +191,9 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
             detail_ = exchange_->tls_failure();
         exchange_.reset();
         if (!stale || replaced == max_replacements)
-        {
-            wipe_request();
             co_return ec;
-        }
         client_.log(log_level::debug, "replacing a connection that the server had closed");
     }
-    wipe_request();
-
     status_ = exchange_->status();
     if (target().gate)
         learn_limits();

@@ -28,6 +28,7 @@ struct call_request
     std::string_view accept = "application/json";
     std::string model;            // What the user asked for; an upstream may have its own.
     bool model_in_body = true;    // The body is an object that begins with the model.
+    std::string model_member;     // How the body begins then; filled by the call.
     std::string body;             // The rest of the body; empty and no model in it: none is sent.
     std::size_t inputs = 0;       // How many items the answer must have; 0: unknown.
     std::uint64_t max_answer = 0; // How many tokens the answer may have; 0: unknown.
@@ -42,7 +43,7 @@ public:
     request_attempt(client_impl& client, call_request const& asked, std::size_t upstream, bool keep_fields);
     request_attempt(request_attempt const&) = delete;
     request_attempt& operator=(request_attempt const&) = delete;
-    virtual ~request_attempt();
+    virtual ~request_attempt() = default;
 
     // Where the call keeps its trail entry, and how long the call waited before it.
     void set_place(std::size_t trail_place, duration waited_before) noexcept;
@@ -100,8 +101,8 @@ protected:
 private:
     task<error_code> enter(fiber& f, steady_time give_up_at);
     task<error_code> refuse();
-    error_code write_request();
-    void wipe_request() noexcept;
+    error_code take_key();
+    void write_request(exchange& to_send) const;
     void learn_limits();
     std::string const& model() const noexcept;
     upstream_state const& target() const noexcept { return client_.upstreams[upstream_]; }
@@ -109,8 +110,6 @@ private:
     std::size_t const upstream_;
     std::size_t trail_place_ = 0;
     duration waited_before_{};
-    std::string request_bytes_;
-    std::size_t head_size_ = 0;
     std::shared_ptr<secret const> key_;
     permit permit_;
     duration waited_here_{}; // For a limit

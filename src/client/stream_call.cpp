@@ -34,32 +34,29 @@ public:
     void cancel() noexcept override {}
 };
 
-stream_call::stream_call(
-    std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_stream> handler)
+stream_call::stream_call(std::shared_ptr<client_impl> client, diagnostics* diag, any_handler<chat_stream> handler)
     : call(std::move(client), diag),
-      asked_(std::move(request)),
-      opened_handler_(std::move(handler), client_->executor)
+      opened_handler_(std::move(handler), client_->completion_executor)
 {}
 
 void stream_call::launch(
-    std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_stream> handler)
+    std::shared_ptr<client_impl> client, chat_request&& request, diagnostics* diag, any_handler<chat_stream> handler)
 {
-    auto const self = std::make_shared<stream_call>(std::move(client), std::move(request), diag, std::move(handler));
+    auto const self = std::make_shared<stream_call>(std::move(client), diag, std::move(handler));
+    call_request to_send;
+    self->result_ = write_chat(*self->client_, std::move(request), true, to_send, self->detail_);
+    if (!self->result_)
+        self->begin(std::move(to_send));
     self->opened_handler_.connect_slot(self);
     self->start(self->run());
 }
 
 task<void> stream_call::run()
 {
-    call_request to_send;
-    result_ = write_chat(*client_, std::move(asked_), true, to_send, detail_);
     if (!result_)
-    {
-        begin(std::move(to_send));
         result_ = co_await answer();
-        if (!result_)
-            co_await read_answers();
-    }
+    if (!result_)
+        co_await read_answers();
     is_over_ = true;
 }
 
@@ -136,7 +133,7 @@ std::optional<chat_delta> stream_call::take_delta()
 
 void stream_call::next(diagnostics* diag, any_handler<std::optional<chat_delta>> handler)
 {
-    completion<std::optional<chat_delta>> pending(std::move(handler), client_->executor);
+    completion<std::optional<chat_delta>> pending(std::move(handler), client_->completion_executor);
     pending.connect_slot(weak_from_this());
     next_is_outstanding_ = true;
     // Through the executor even if a delta is there already: completing inline would recurse without bound.

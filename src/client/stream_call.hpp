@@ -22,13 +22,12 @@ namespace serin {
 class stream_call final : public call
 {
 public:
-    stream_call(
-        std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_stream> handler);
+    stream_call(std::shared_ptr<client_impl> client, diagnostics* diag, any_handler<chat_stream> handler);
 
     ~stream_call() override { destroy_coroutine(); }
 
-    static void launch(
-        std::shared_ptr<client_impl> client, chat_request request, diagnostics* diag, any_handler<chat_stream> handler);
+    static void launch(std::shared_ptr<client_impl> client, chat_request&& request, diagnostics* diag,
+        any_handler<chat_stream> handler);
 
     asio::any_io_executor const& client_executor() const noexcept { return client_->executor; }
 
@@ -57,7 +56,6 @@ private:
     void begin_next(diagnostics* diag, completion<std::optional<chat_delta>> handler);
     void deliver_end();
 
-    chat_request asked_;
     completion<chat_stream> opened_handler_;
     completion<std::optional<chat_delta>> next_handler_;
 

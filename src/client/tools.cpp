@@ -134,7 +134,7 @@ public:
           tools_(std::move(tools)),
           options_(std::move(options)),
           diag_(diag),
-          handler_(std::move(handler), client_->executor)
+          handler_(std::move(handler), client_->completion_executor)
     {}
 
     ~tool_loop() override { destroy_coroutine(); }

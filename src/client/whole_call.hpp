@@ -71,18 +71,21 @@ public:
     using request = typename Endpoint::request;
     using response = typename Endpoint::response;
 
-    whole_call(std::shared_ptr<client_impl> client, request asked, diagnostics* diag, any_handler<response> handler)
+    whole_call(std::shared_ptr<client_impl> client, diagnostics* diag, any_handler<response> handler)
         : call(std::move(client), diag),
-          asked_(std::move(asked)),
-          handler_(std::move(handler), client_->executor)
+          handler_(std::move(handler), client_->completion_executor)
     {}
 
     ~whole_call() override { destroy_coroutine(); }
 
     static void launch(
-        std::shared_ptr<client_impl> client, request asked, diagnostics* diag, any_handler<response> handler)
+        std::shared_ptr<client_impl> client, request&& asked, diagnostics* diag, any_handler<response> handler)
     {
-        auto const self = std::make_shared<whole_call>(std::move(client), std::move(asked), diag, std::move(handler));
+        auto const self = std::make_shared<whole_call>(std::move(client), diag, std::move(handler));
+        call_request to_send;
+        self->ec_ = Endpoint::write(*self->client_, std::move(asked), to_send, self->detail_);
+        if (!self->ec_)
+            self->begin(std::move(to_send));
         self->handler_.connect_slot(self);
         self->start(self->run());
     }
@@ -90,12 +93,8 @@ public:
 private:
     task<void> run()
     {
-        call_request to_send;
-        ec_ = Endpoint::write(*client_, std::move(asked_), to_send, detail_);
-        if (ec_)
-            co_return;
-        begin(std::move(to_send));
-        ec_ = co_await answer();
+        if (!ec_)
+            ec_ = co_await answer();
     }
 
     std::unique_ptr<request_attempt> make_attempt(std::size_t upstream) override
@@ -108,10 +107,14 @@ private:
         if (error)
             ec_ = make_error_code(boost::system::errc::not_enough_memory); // Nothing else throws below
         report(ec_, nullptr);
-        handler_(*this, ec_, ec_ ? response() : std::move(static_cast<whole_attempt<Endpoint>&>(*last()).result));
+        if (ec_)
+            handler_(*this, ec_, response());
+        else
+            handler_.complete(*this, ec_, [answered = take_last()]() -> response&& {
+                return std::move(static_cast<whole_attempt<Endpoint>&>(*answered).result);
+            });
     }
 
-    request asked_;
     completion<response> handler_;
     error_code ec_;
 };

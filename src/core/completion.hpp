@@ -32,12 +32,14 @@ class completion
 public:
     completion() = default;
 
-    completion(any_handler<T> handler, asio::any_io_executor const& fallback)
+    completion(any_handler<T> handler, asio::any_completion_executor const& fallback)
     {
         // The slot and the executor first: associators of a moved-from handler dereference null in Boost 1.81.
         slot_ = asio::get_associated_cancellation_slot(handler);
-        auto const executor = asio::get_associated_executor(handler, fallback);
-        executor_ = asio::prefer(executor, asio::execution::outstanding_work.tracked);
+        executor_ = asio::get_associated_executor(handler, fallback);
+        // What the fiber waits for is work on the fallback already.
+        if (executor_ != fallback)
+            executor_ = asio::prefer(executor_, asio::execution::outstanding_work.tracked);
         handler_.emplace(std::move(handler));
     }
 
@@ -53,14 +55,15 @@ public:
             });
     }
 
-    // Calls the handler on its executor; not inline if the fiber has not waited yet. What the handler throws comes out
-    // of the context's run(). It is gone afterwards.
-    void operator()(fiber const& from, error_code ec, T value)
+    // Calls the handler on its executor with `ec` and what `take` gives; not inline if the fiber has not waited yet.
+    // What the handler throws comes out of the context's run(). It is gone afterwards.
+    template <class Take>
+    void complete(fiber const& from, error_code ec, Take take)
     {
-        auto call = [handler = std::move(*handler_), slot = slot_, ec, result = std::move(value)]() mutable {
+        auto call = [handler = std::move(*handler_), slot = slot_, ec, result = std::move(take)]() mutable {
             if (slot.is_connected())
                 slot.clear();
-            std::move(handler)(ec, std::move(result));
+            std::move(handler)(ec, result());
         };
         auto executor = std::move(executor_);
         handler_.reset();
@@ -71,6 +74,11 @@ public:
             });
         else
             asio::dispatch(executor, std::move(call));
+    }
+
+    void operator()(fiber const& from, error_code ec, T value)
+    {
+        complete(from, ec, [v = std::move(value)]() mutable { return std::move(v); });
     }
 
 private:

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include <algorithm>
@@ -92,6 +93,7 @@ connection::connection(asio::ip::tcp::socket socket) : socket_(std::move(socket)
 
 connection::~connection()
 {
+    wipe_output();
     if (!ssl_ || !tls_failure_.empty())
         return;
     // Says goodbye if the socket takes it at once. OpenSSL resumes no session whose connection was not shut down.
@@ -239,8 +241,16 @@ bool connection::is_quiet()
     return result.size == 0 && !result.ec;
 }
 
+void connection::wipe_output() noexcept
+{
+    OPENSSL_cleanse(output.data(), std::min(output_head, output.size()));
+    output_head = 0;
+}
+
 void connection::shrink()
 {
+    if (output.capacity() > initial_input)
+        std::string().swap(output);
     if (buffer_.size() > initial_input)
         std::vector<char>(initial_input).swap(buffer_);
     fields.shrink(initial_input);

@@ -70,9 +70,14 @@ public:
     // Whether an idle connection can be used again: nothing has arrived on it, not even its end.
     bool is_quiet();
 
+    // Wipes the key from what was sent.
+    void wipe_output() noexcept;
+
     // Gives back memory that an idle connection has no use for.
     void shrink();
 
+    std::string output;                   // The request being sent.
+    std::size_t output_head = 0;          // So much of it may hold a key.
     field_block fields;                   // Of the response being read.
     std::size_t input_limit = 128 * 1024; // More than the largest head, chunk line or trailer.
     steady_time idle_until{};             // When it is idle: not to be used from then on.

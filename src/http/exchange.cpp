@@ -58,12 +58,12 @@ bool exchange::head_is_there(error_code& ec)
     }
 }
 
-task<error_code> exchange::begin(std::string_view request, duration first_byte_timeout)
+task<error_code> exchange::begin(duration first_byte_timeout)
 {
     error_code ec;
     error_code broken;
     bool have_head = false;
-    std::string_view unsent = request;
+    std::string_view unsent = lease_->output;
     while (!unsent.empty() && !have_head && !broken)
     {
         deadline(timeouts_.write, errc::write_timeout);
@@ -81,6 +81,7 @@ task<error_code> exchange::begin(std::string_view request, duration first_byte_t
         }
     }
     early_ = !unsent.empty();
+    lease_->wipe_output();
     sent_at_ = std::chrono::steady_clock::now();
 
     phase_ = call_phase::head;

@@ -26,10 +26,13 @@ public:
     exchange(fiber& f, lease on, timeout_params const& timeouts, limit_params const& limits,
         std::shared_ptr<memory_budget> budget);
 
-    // Sends `request` (head and body, which must live until then) and reads the response's head. Interim
-    // responses are skipped. Errors: errc::connection_lost, tls_failed, malformed_response, response_too_large,
-    // write_timeout, first_byte_timeout, idle_timeout.
-    task<error_code> begin(std::string_view request, duration first_byte_timeout);
+    // Where the request is to be put, and how much of that is its head, which is wiped once it was sent.
+    std::string& request() noexcept { return lease_->output; }
+    void set_head_size(std::size_t size) noexcept { lease_->output_head = size; }
+
+    // Sends the request and reads the response's head. Interim responses are skipped. Errors: errc::connection_lost,
+    // tls_failed, malformed_response, response_too_large, write_timeout, first_byte_timeout, idle_timeout.
+    task<error_code> begin(duration first_byte_timeout);
 
     // Reads the whole body, which is then in body(); errc::idle_timeout if no byte comes for that long. With `cut` a
     // longer body than `limit` is cut there, otherwise it is errc::response_too_large.

@@ -58,9 +58,6 @@ struct dialect
     static dialect openrouter(std::string application = {}, std::string site = {});
 };
 
-/// Puts a model, percent-encoded, in the place of each `{model}` of a dialect's path.
-std::string fill_path(std::string_view path, std::string_view model);
-
 } // namespace serin
 
 #endif

@@ -133,6 +133,9 @@ public:
     /// Adds a message.
     chat_request& add(message m) &
     {
+        constexpr std::size_t usual = 3; // Moving messages to a larger place costs more than the place
+        if (messages.capacity() == 0)
+            messages.reserve(usual);
         messages.push_back(std::move(m));
         return *this;
     }
