@@ -6,6 +6,7 @@
 #include "../core/timer_wait.hpp"
 
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
@@ -50,7 +51,12 @@ bool is_same_host(endpoint const& a, endpoint const& b)
 
 asio::any_io_executor make_fiber_executor(asio::any_io_executor const& ex, bool use_strands)
 {
-    return use_strands ? asio::any_io_executor(asio::make_strand(ex)) : ex;
+    if (!use_strands)
+        return ex;
+    // A strand on the erased executor would erase, and allocate, at every step.
+    if (auto const* const context = ex.target<asio::io_context::executor_type>())
+        return asio::make_strand(*context);
+    return asio::make_strand(ex);
 }
 
 struct pool::waiter
