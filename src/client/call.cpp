@@ -40,9 +40,7 @@ task<error_code> call::answer()
 
 task<error_code> call::answer_again(error_code why, std::unique_ptr<request_attempt>& broken)
 {
-    // Tokens that stop coming are a silence like any other, once the stream may be begun anew.
-    error_code const judged = why == errc::token_idle_timeout ? make_error_code(errc::idle_timeout) : why;
-    call_fsm::step const next = decide(*last_, judged);
+    call_fsm::step const next = decide(*last_, why);
     if (next.what == call_fsm::action::finish)
         co_return why;
     broken = std::move(last_);
@@ -56,6 +54,8 @@ task<error_code> call::try_until_done(call_fsm::step next)
 {
     for (;;)
     {
+        // The last attempt's would shorten the wait; if one has ended the attempt there would be none at all.
+        clear_deadline();
         duration waited{};
         if (next.delay != duration::zero())
         {
@@ -63,7 +63,6 @@ task<error_code> call::try_until_done(call_fsm::step next)
             co_await client_->clock->wait_until(*this, add_saturated(from, next.delay));
             waited = client_->clock->now() - from;
         }
-        clear_deadline(); // The last attempt's
         if (interrupted())
             co_return interrupted();
         last_ = next_attempt(next.upstream, waited);
@@ -117,7 +116,9 @@ void call::answer_ended(error_code ec)
 
 call_fsm::step call::decide(request_attempt const& failed, error_code ec)
 {
-    call_fsm::step const next = client_->after_failure(fsm_, failed.upstream(), failed.failure(ec), deadline_);
+    // Tokens that stop coming are a silence like any other, where the stream may be begun anew.
+    error_code const judged = ec == errc::token_idle_timeout ? make_error_code(errc::idle_timeout) : ec;
+    call_fsm::step const next = client_->after_failure(fsm_, failed.upstream(), failed.failure(judged), deadline_);
     gave_up_ = next.why;
     if (client_->logs())
     {
@@ -143,7 +144,10 @@ public:
           call_(std::move(of)),
           race_(call_->race_number_),
           attempt_(std::move(runs))
-    {}
+    {
+        if (call_->outlives_group_owner())
+            outlive_group_owner();
+    }
 
     ~racer() override { destroy_coroutine(); }
 

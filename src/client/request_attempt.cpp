@@ -136,6 +136,7 @@ task<error_code> request_attempt::enter(fiber& f, steady_time give_up_at)
     waited_here_ = std::chrono::steady_clock::now() - from;
     if (ec == errc::rate_limited)
     {
+        lasting_ = target().params.limits.on_limit == when_limited::fail;
         own_retry_after_ = std::chrono::ceil<std::chrono::milliseconds>(again_in);
         detail_ = "the limits set for " + upstream_name() + " leave no room for another request";
         if (own_retry_after_->count() != 0)

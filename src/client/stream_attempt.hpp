@@ -37,6 +37,7 @@ public:
     // Looks for the next delta among what was received. Waits for nothing: try_next() calls it too.
     progress advance(error_code const& interrupted);
     std::optional<chat_delta> take_delta() { return std::exchange(ready_, std::nullopt); }
+    void add_empty_delta() { ready_.emplace(); }
     bool has_delta() const noexcept { return ready_.has_value(); }
 
     // Waits for more bytes.

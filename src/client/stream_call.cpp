@@ -95,6 +95,8 @@ task<void> stream_call::read_answers()
             co_return;
         }
         restarted_ = true;
+        if (!current()->has_delta())
+            current()->add_empty_delta(); // The user must learn that what he has is void
     }
 }
 

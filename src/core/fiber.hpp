@@ -112,6 +112,8 @@ protected:
     // From now on fiber_group::interrupt_all(why, false) passes this fiber over.
     void outlive_group_owner() noexcept { outlives_owner_ = true; }
 
+    bool outlives_group_owner() const noexcept { return outlives_owner_; }
+
     // The coroutine has begun to wait. The place to call users' handlers: they may throw, and destroy the fiber's
     // owner.
     virtual void on_suspended() {}
