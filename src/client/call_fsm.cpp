@@ -51,14 +51,16 @@ call_fsm::step call_fsm::attempt_failed(std::size_t upstream, call_failure const
     if (now >= deadline)
         return call_fsm_finish(upstream, give_up::deadline);
 
+    // The upstream is well, it is the key that is not.
+    if (another_key && budgets.upstreams[upstream].withdraw(now))
+        return attempt(upstream, {});
+
     // The first change of the upstream is free: at worst, with all of them down, each gets twice its share.
     if (untried && (failovers_ == 0 || budgets.client.withdraw(now)))
     {
         ++failovers_;
         return attempt(*untried, {});
     }
-    if (another_key && budgets.upstreams[upstream].withdraw(now))
-        return attempt(upstream, {});
     return ask_again(upstream, untried || another_key, budgets, now, deadline, random);
 }
 

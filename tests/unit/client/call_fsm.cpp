@@ -349,7 +349,8 @@ TEST_CASE("call_fsm: whom to ask when, and who pays")
         // Another upstream
         {"the first change is free", {1, 1}, {}, broken, {0, 0, 0}, {}, s500, ask(1), {0, 0, 0}},
         {"even from a rate limit", {1, 1}, {}, go_away, {0, 0, 0}, {}, 0, ask(1), {0, 0, 0}},
-        {"before another key", {1, 1}, {}, with_key(errc::authentication), {1, 1, 1}, {}, 0, ask(1), {1, 1, 1}},
+        {"after another key", {1, 1}, {}, with_key(errc::authentication), {1, 1, 1}, {}, 0, ask(0), {0, 1, 1}},
+        {"when that is not paid", {1, 1}, {}, with_key(errc::authentication), {0, 1, 1}, {}, 0, ask(1), {0, 1, 1}},
         {"by weight", {1, 1, 3}, {}, broken, {0, 0, 0, 0}, {}, 0, ask(1), {0, 0, 0, 0}},
         {"by weight, more", {1, 1, 3}, {}, broken, {0, 0, 0, 0}, {}, 1, ask(2), {0, 0, 0, 0}},
         {"by weight, all around", {1, 1, 3}, {}, broken, {0, 0, 0, 0}, {}, 4, ask(1), {0, 0, 0, 0}},
