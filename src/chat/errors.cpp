@@ -358,6 +358,17 @@ void read_error_body(json_reader& reader, std::string_view body, server_error& e
     repair_utf8(err.message);
 }
 
+bool names_key(server_error const& err)
+{
+    if (cause_of_codes(err) == errc::authentication)
+        return true;
+    std::string text = err.message;
+    for (char& c : text)
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return text.find("api key") != std::string::npos || text.find("api-key") != std::string::npos ||
+           text.find("api_key") != std::string::npos;
+}
+
 errc classify(int status, server_error const& err)
 {
     auto const by_code = cause_of_codes(err);

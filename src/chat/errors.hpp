@@ -41,6 +41,9 @@ void read_error_object(json_value root, server_error& err);
 /// false nor empty, or its "object" is "error".
 bool holds_error(json_value root) noexcept;
 
+/// Whether an error says that the key is not accepted, whatever its status.
+bool names_key(server_error const& err);
+
 /// The cause of an error. `status` is the HTTP status; 200 stands for an error inside an answer, which only its own
 /// codes can classify; one that they do not is `errc::stream_error`.
 errc classify(int status, server_error const& err);

@@ -40,7 +40,7 @@ task<error_code> call::answer()
 
 task<error_code> call::answer_again(error_code why, std::unique_ptr<request_attempt>& broken)
 {
-    call_fsm::step const next = decide(*last_, why);
+    call_fsm::step const next = decide(*last_, last_->failure(why));
     if (next.what == call_fsm::action::finish)
         co_return why;
     broken = std::move(last_);
@@ -75,14 +75,43 @@ task<error_code> call::try_until_done(call_fsm::step next)
         note_end(*last_, ec);
         if (!ec)
         {
+            last_->accept_key();
             client_->answered(last_->upstream(), attempts_[last_->trail_place()].duration);
             co_return ec;
         }
+        call_failure failed = last_->failure(ec);
+        key_fate const fate = last_->settle_key(ec);
         last_->drop();
-        next = decide(*last_, ec);
+        clear_deadline();
+        bool const new_key = co_await look_for_key(failed, fate);
+        // What went wrong was the key that was read before: asking with a new one is no second try.
+        next = new_key ? call_fsm::step{call_fsm::action::attempt, last_->upstream()} : decide(*last_, failed);
         if (next.what == call_fsm::action::finish)
             co_return ec;
     }
+}
+
+// The server has not accepted a key, perhaps. Finds out whether the upstream has another one, and if it has not,
+// whether its source has: then the result is true.
+task<bool> call::look_for_key(call_failure& failed, key_fate fate)
+{
+    constexpr int max_reloads = 3; // Of a source that has a new key each time, and never a good one
+
+    auto const& keys = client_->upstreams[last_->upstream()].keys;
+    if (!keys || !last_->key() || fate == key_fate::keep)
+        co_return false;
+    if (fate == key_fate::rest)
+    {
+        failed.another_key = keys->has_key(std::span(&last_->key(), 1));
+        co_return false;
+    }
+    refused_keys_.push_back(last_->key());
+    failed.another_key = keys->has_key(refused_keys_);
+    if (failed.another_key || fate != key_fate::quarantine || reloads_ == max_reloads)
+        co_return false;
+    ++reloads_;
+    bool const found = co_await keys->force_reload(*this, refused_keys_);
+    co_return found;
 }
 
 std::unique_ptr<request_attempt> call::next_attempt(std::size_t upstream, duration waited)
@@ -112,13 +141,15 @@ void call::note_end(request_attempt const& ended, error_code ec)
 void call::answer_ended(error_code ec)
 {
     note_end(*last_, ec);
+    last_->settle_key(ec);
 }
 
-call_fsm::step call::decide(request_attempt const& failed, error_code ec)
+call_fsm::step call::decide(request_attempt const& failed, call_failure failure)
 {
     // Tokens that stop coming are a silence like any other, where the stream may be begun anew.
-    error_code const judged = ec == errc::token_idle_timeout ? make_error_code(errc::idle_timeout) : ec;
-    call_fsm::step const next = client_->after_failure(fsm_, failed.upstream(), failed.failure(judged), deadline_);
+    if (failure.ec == errc::token_idle_timeout)
+        failure.ec = errc::idle_timeout;
+    call_fsm::step const next = client_->after_failure(fsm_, failed.upstream(), failure, deadline_);
     gave_up_ = next.why;
     if (client_->logs())
     {
@@ -256,6 +287,8 @@ task<error_code> call::race(duration head_start)
         last_->drop();
         note_end(*last_, ec);
         client_->failed_beside(fsm_, last_->upstream(), last_->failure(ec));
+        if (last_->settle_key(ec) == key_fate::quarantine)
+            refused_keys_.push_back(last_->key());
     }
     if (running != 0)
         stop_racers();

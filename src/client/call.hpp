@@ -54,6 +54,7 @@ protected:
 
     std::shared_ptr<client_impl> const client_;
     call_request request_;
+    std::vector<key_pointer> refused_keys_; // By servers, during this call
     diagnostics* diag_;
     std::string detail_; // What is known of a failure before the first attempt.
 
@@ -69,13 +70,15 @@ private:
     std::unique_ptr<request_attempt> next_attempt(std::size_t upstream, duration waited);
     void note_end(request_attempt const& ended, error_code ec);
     void note_losers(std::size_t first_place, std::size_t winner);
-    call_fsm::step decide(request_attempt const& failed, error_code ec);
+    task<bool> look_for_key(call_failure& failed, key_fate fate);
+    call_fsm::step decide(request_attempt const& failed, call_failure failure);
 
     call_fsm fsm_;
     std::unique_ptr<request_attempt> last_;
     std::vector<attempt> attempts_;
     steady_time deadline_ = steady_time::max(); // On the client's clock
     give_up gave_up_ = give_up::none;
+    int reloads_ = 0; // Of keys, that brought a new one or not
 
     // Of a race between a slow attempt and its hedge.
     struct finish

@@ -29,8 +29,10 @@ client& client::operator=(client&& other) noexcept
 
 client::~client()
 {
-    if (impl_)
-        impl_->group->interrupt_all(asio::error::operation_aborted, false);
+    if (!impl_)
+        return;
+    stop();
+    impl_->group->interrupt_all(asio::error::operation_aborted, false);
 }
 
 client::executor_type client::get_executor() const noexcept
@@ -85,7 +87,7 @@ error_code client::reload_keys(diagnostics& diag)
     for (upstream_state const& u : impl_->upstreams)
     {
         std::string why;
-        error_code const ec = u.params.keys ? u.params.keys->reload(why) : error_code();
+        error_code const ec = u.keys ? u.keys->reload(why) : error_code();
         if (ec && !first)
         {
             first = ec;
@@ -100,6 +102,25 @@ error_code client::reload_keys()
 {
     diagnostics ignored;
     return reload_keys(ignored);
+}
+
+void client::start()
+{
+    impl_->watch_keys(true);
+}
+
+void client::stop()
+{
+    impl_->watch_keys(false);
+}
+
+std::vector<upstream_keys> client::keys() const
+{
+    std::vector<upstream_keys> all;
+    for (upstream_state const& u : impl_->upstreams)
+        if (u.keys)
+            all.push_back({u.params.name, u.keys->states()});
+    return all;
 }
 
 void client::close_idle_connections()

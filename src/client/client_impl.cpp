@@ -71,7 +71,8 @@ void check_retries(client_params const& p)
     if (!positive_or_zero(p.hedge.delay))
         refuse(errc::invalid_argument, "client_params::hedge.delay is negative");
     for (upstream const& u : p.upstreams)
-        if (!(u.limits.requests_per_minute >= 0) || !(u.limits.tokens_per_minute >= 0))
+        if (!(u.limits.requests_per_minute >= 0) || !(u.limits.tokens_per_minute >= 0) ||
+            !(u.key_limits.requests_per_minute >= 0) || !(u.key_limits.tokens_per_minute >= 0))
             refuse(errc::invalid_argument, "upstream \"" + u.name + "\": a limit is negative or not a number");
 }
 
@@ -167,6 +168,9 @@ void client_impl::add_upstream(upstream const& u, std::shared_ptr<resolve_cache>
     state.host = &connections->add_host(std::move(to));
     if (has_limits(u.limits))
         state.gate = std::make_shared<limit_gate>(u.limits, executor, [time = clock] { return time->now(); });
+    if (u.keys)
+        state.keys = std::make_shared<key_keeper>(
+            u.keys, u.choose_key, u.key_limits, executor, [time = clock] { return time->now(); });
     upstreams.push_back(std::move(state));
     weights.push_back(u.weight);
 }
@@ -269,14 +273,29 @@ void client_impl::put_reader(std::unique_ptr<json_reader> reader)
         readers_.push_back(std::move(reader));
 }
 
+void client_impl::watch_keys(bool on)
+{
+    std::vector<std::shared_ptr<void>> watches;
+    if (on)
+        for (upstream_state const& u : upstreams)
+            if (u.keys)
+                if (auto watch = u.keys->watch([weak = weak_from_this()](log_level level, std::string_view line) {
+                        if (auto const self = weak.lock())
+                            self->log(level, line);
+                    }))
+                    watches.push_back(std::move(watch));
+    std::lock_guard const lock(mutex_);
+    watches_.swap(watches);
+}
+
 void client_impl::scrub(std::string& text) const
 {
     if (text.empty())
         return;
     std::vector<std::shared_ptr<secret const>> keys;
     for (upstream_state const& u : upstreams)
-        if (u.params.keys)
-            u.params.keys->append_live(keys);
+        if (u.keys)
+            u.keys->append_live(keys);
     for (auto const& key : keys)
         serin::scrub(text, *key);
 }

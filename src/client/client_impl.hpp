@@ -9,6 +9,7 @@
 #include "../core/fiber_group.hpp"
 #include "../http/memory_budget.hpp"
 #include "../http/pool.hpp"
+#include "../policy/key_keeper.hpp"
 #include "../policy/latency_window.hpp"
 #include "../policy/limit_gate.hpp"
 #include "../policy/retry_budget.hpp"
@@ -33,6 +34,7 @@ struct upstream_state
     upstream params;
     pool_host* host = nullptr;
     std::shared_ptr<limit_gate> gate; // Null: no limits.
+    std::shared_ptr<key_keeper> keys; // Null: it needs none.
 
     // The path of the base URL, and everything of a request's head between the target and the fields that differ
     // from request to request.
@@ -42,7 +44,7 @@ struct upstream_state
 };
 
 // What the handles of a client and its calls share.
-class client_impl
+class client_impl : public std::enable_shared_from_this<client_impl>
 {
 public:
     // Throws api_error if the parameters cannot be used.
@@ -75,6 +77,9 @@ public:
     // Removes every key in use from a text of the server's.
     void scrub(std::string& text) const;
 
+    // Watches the sources of keys from now on, or no longer.
+    void watch_keys(bool on);
+
     asio::any_io_executor const executor;
     asio::any_completion_executor const completion_executor; // The same, as users' handlers have it.
     client_params const params;
@@ -96,6 +101,7 @@ private:
     retry_budgets budgets_;
     std::vector<latency_window> latencies_; // Of each upstream, if hedging needs them
     std::vector<std::unique_ptr<json_reader>> readers_;
+    std::vector<std::shared_ptr<void>> watches_; // Of key sources
 };
 
 } // namespace serin

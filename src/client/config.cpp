@@ -576,9 +576,8 @@ private:
         }
         if (check_.failed())
             return nullptr;
-        std::string problem;
-        if (!source->current(problem))
-            check_.fail(path, which + problem, errc::invalid_key);
+        if (auto const set = source->snapshot(); set->keys.empty())
+            check_.fail(path, which + set->problem, errc::invalid_key);
         return source;
     }
 

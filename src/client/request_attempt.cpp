@@ -29,11 +29,13 @@ constexpr std::string_view request_id_fields[] = {"x-request-id", "request-id", 
 
 } // namespace
 
-request_attempt::request_attempt(client_impl& client, call_request const& asked, std::size_t upstream, bool keep_fields)
+request_attempt::request_attempt(client_impl& client, call_request const& asked,
+    std::vector<key_pointer> const& refused_keys, std::size_t upstream, bool keep_fields)
     : client_(client),
       asked_(asked),
       keep_fields_(keep_fields),
       upstream_(upstream),
+      refused_keys_(refused_keys),
       began_(std::chrono::steady_clock::now())
 {}
 
@@ -61,21 +63,34 @@ std::string const& request_attempt::model() const noexcept
 }
 
 // Taken when the attempt has its connection and not while it waited for it: the key may have changed meanwhile.
-error_code request_attempt::take_key()
+task<error_code> request_attempt::take_key(fiber& f)
 {
-    serin::upstream const& to = target().params;
-    if (!to.keys)
-        return {};
-    try
+    auto const& keys = target().keys;
+    if (!keys->try_take(refused_keys_, key_use_))
     {
-        key_ = to.keys->current(detail_);
+        no_key why;
+        error_code const ec = co_await keys->take(f, refused_keys_, key_use_, why);
+        if (ec)
+        {
+            detail_ = std::move(why.why);
+            if (why.retry_after != duration::zero())
+                own_retry_after_ = std::chrono::ceil<std::chrono::milliseconds>(why.retry_after);
+            co_return ec;
+        }
     }
-    catch (std::exception const& e)
-    {
-        key_.reset();
-        detail_ = std::string("the key source threw: ") + e.what();
-    }
-    return key_ ? error_code() : make_error_code(errc::invalid_key);
+    key_ = key_use_.key();
+    co_return error_code();
+}
+
+key_fate request_attempt::settle_key(error_code ec)
+{
+    key_use use = std::move(key_use_);
+    if (!use || !ec)
+        return key_fate::keep;
+    call_failure const f = failure(ec);
+    key_fate const fate = judge(f.ec, f.should_retry, f.model_configured).key;
+    use.turned_away(fate, f.retry_after);
+    return fate;
 }
 
 void request_attempt::write_request(exchange& to_send) const
@@ -125,20 +140,28 @@ void request_attempt::write_request(exchange& to_send) const
     out += asked_.body;
 }
 
-// Waits until the upstream's limits allow one more request.
+// Waits until the limits of the upstream and of its keys allow one more request.
 task<error_code> request_attempt::enter(fiber& f, steady_time give_up_at)
 {
     phase_ = call_phase::limit;
     auto const from = std::chrono::steady_clock::now();
     duration again_in{};
     std::uint64_t const estimate = asked_.body.size() / bytes_per_token + asked_.max_answer;
-    error_code const ec = co_await target().gate->enter(f, estimate, give_up_at, permit_, again_in);
+    upstream_state const& to = target();
+    error_code ec;
+    if (to.gate)
+        ec = co_await to.gate->enter(f, estimate, give_up_at, permit_, again_in);
+    bool const by_key = !ec;
+    if (by_key && to.keys && to.keys->has_limits())
+        ec = co_await to.keys->enter(f, refused_keys_, estimate, give_up_at, key_use_, again_in);
     waited_here_ = std::chrono::steady_clock::now() - from;
     if (ec == errc::rate_limited)
     {
-        lasting_ = target().params.limits.on_limit == when_limited::fail;
+        rate_limit_params const& limits = by_key ? to.params.key_limits : to.params.limits;
+        lasting_ = limits.on_limit == when_limited::fail;
         own_retry_after_ = std::chrono::ceil<std::chrono::milliseconds>(again_in);
-        detail_ = "the limits set for " + upstream_name() + " leave no room for another request";
+        detail_ = "the limits set for " + std::string(by_key ? "the keys of " : "") + upstream_name() +
+                  " leave no room for another request";
         if (own_retry_after_->count() != 0)
             detail_ += " for " + std::to_string(own_retry_after_->count()) + " ms";
     }
@@ -148,7 +171,7 @@ task<error_code> request_attempt::enter(fiber& f, steady_time give_up_at)
 task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
 {
     timeout_params const& timeouts = client_.params.timeouts;
-    if (target().gate)
+    if (target().gate || (target().keys && target().keys->has_limits()))
     {
         error_code const ec = co_await enter(f, give_up_at);
         if (ec)
@@ -171,13 +194,16 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
             }
         }
         phase_ = call_phase::write;
-        error_code ec = take_key();
+        error_code ec;
+        if (target().keys && !key_use_)
+            ec = co_await take_key(f);
         if (ec)
         {
             connection.release({});
             co_return ec;
         }
         permit_.sent();
+        key_use_.pass().sent();
         exchange_.emplace(f, std::move(connection), timeouts, client_.params.limits, client_.memory);
         write_request(*exchange_);
         ec = co_await exchange_->begin(
@@ -196,7 +222,7 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
         client_.log(log_level::debug, "replacing a connection that the server had closed");
     }
     status_ = exchange_->status();
-    if (target().gate)
+    if (target().gate || (target().keys && target().keys->has_limits()))
         learn_limits();
     if (status_ < 200 || status_ > 299)
     {
@@ -217,13 +243,17 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
 void request_attempt::learn_limits()
 {
     field_block const& fields = exchange_->fields();
-    permit_.learn(read_server_limits([&fields](std::string_view name) { return fields.find(name); }));
+    server_limits const said = read_server_limits([&fields](std::string_view name) { return fields.find(name); });
+    permit_.learn(said);
+    key_use_.pass().learn(said);
 }
 
 void request_attempt::used(std::uint64_t tokens)
 {
-    if (tokens != 0)
-        permit_.used(tokens);
+    if (tokens == 0)
+        return;
+    permit_.used(tokens);
+    key_use_.pass().used(tokens);
 }
 
 void request_attempt::keep_fields()
@@ -238,6 +268,7 @@ task<error_code> request_attempt::refuse()
     phase_ = call_phase::body;
     keep_fields();
     permit_.used(0);
+    key_use_.pass().used(0);
     if (status_ == 429 && target().gate)
         if (auto const rest = retry_after(fields_, client_.clock->date()))
             target().gate->cool(add_saturated(client_.clock->now(), *rest));
@@ -284,6 +315,9 @@ call_failure request_attempt::failure(error_code ec) const
     if (lasting_)
         f.should_retry = false;
     f.model_configured = !target().params.model.empty();
+    // Some servers say with a 403 what others say with a 401.
+    if (ec == errc::permission && names_key(server_))
+        f.ec = errc::authentication;
     return f;
 }
 

@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace serin {
 
@@ -39,8 +40,9 @@ struct call_request
 class request_attempt
 {
 public:
-    // `asked` outlives it.
-    request_attempt(client_impl& client, call_request const& asked, std::size_t upstream, bool keep_fields);
+    // `asked` outlives it, and so does the list of keys that servers have refused during the call.
+    request_attempt(client_impl& client, call_request const& asked, std::vector<key_pointer> const& refused_keys,
+        std::size_t upstream, bool keep_fields);
     request_attempt(request_attempt const&) = delete;
     request_attempt& operator=(request_attempt const&) = delete;
     virtual ~request_attempt() = default;
@@ -58,6 +60,12 @@ public:
     // What the failure `ec` of it means for the next one.
     call_failure failure(error_code ec) const;
 
+    // An answer has come: the key is good.
+    void accept_key() noexcept { key_use_.accepted(); }
+
+    // The attempt has ended, with `ec`. Tells the upstream's keys what that means for the one that it used.
+    key_fate settle_key(error_code ec);
+
     // Fills in what the server said and how far it came.
     void describe(diagnostics& d) const;
 
@@ -73,7 +81,7 @@ public:
     call_phase phase() const noexcept { return phase_; }
     int status() const noexcept { return status_; }
     std::string const& detail() const noexcept { return detail_; }
-    std::shared_ptr<secret const> const& key() const noexcept { return key_; }
+    key_pointer const& key() const noexcept { return key_; }
 
 protected:
     // Sends the request and reads the head of the answer. No error: exchange_ holds a 2xx answer whose body follows.
@@ -101,7 +109,7 @@ protected:
 private:
     task<error_code> enter(fiber& f, steady_time give_up_at);
     task<error_code> refuse();
-    error_code take_key();
+    task<error_code> take_key(fiber& f);
     void write_request(exchange& to_send) const;
     void learn_limits();
     std::string const& model() const noexcept;
@@ -110,7 +118,9 @@ private:
     std::size_t const upstream_;
     std::size_t trail_place_ = 0;
     duration waited_before_{};
-    std::shared_ptr<secret const> key_;
+    std::vector<key_pointer> const& refused_keys_;
+    key_use key_use_;
+    key_pointer key_; // What key_use_ gave, for as long as texts of the server's may hold it
     permit permit_;
     duration waited_here_{}; // For a limit
     steady_time const began_;

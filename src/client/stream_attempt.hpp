@@ -29,7 +29,8 @@ public:
         over,      // result() says how the stream ended.
     };
 
-    stream_attempt(client_impl& client, call_request const& asked, std::size_t upstream, bool keep_fields);
+    stream_attempt(client_impl& client, call_request const& asked, std::vector<key_pointer> const& refused_keys,
+        std::size_t upstream, bool keep_fields);
 
     // To the first token. With stream_recovery::buffer to the end.
     task<error_code> run(fiber& f, steady_time give_up_at) override;

@@ -62,7 +62,7 @@ task<void> stream_call::run()
 
 std::unique_ptr<request_attempt> stream_call::make_attempt(std::size_t upstream)
 {
-    return std::make_unique<stream_attempt>(*client_, request_, upstream, diag_ != nullptr);
+    return std::make_unique<stream_attempt>(*client_, request_, refused_keys_, upstream, diag_ != nullptr);
 }
 
 // From the first token to the end, and from anew if the answer breaks and may be restarted.

@@ -99,7 +99,7 @@ private:
 
     std::unique_ptr<request_attempt> make_attempt(std::size_t upstream) override
     {
-        return std::make_unique<whole_attempt<Endpoint>>(*client_, request_, upstream, diag_ != nullptr);
+        return std::make_unique<whole_attempt<Endpoint>>(*client_, request_, refused_keys_, upstream, diag_ != nullptr);
     }
 
     void on_finished(std::exception_ptr error) override

@@ -28,6 +28,25 @@ std::string fingerprint_of(std::string_view key)
     return text;
 }
 
+bool is_visible(char c) noexcept
+{
+    return c > 0x20 && c < 0x7f;
+}
+
+// What kind of byte it is. Not which one: it may be part of a key.
+std::string_view name_of_invisible(char c) noexcept
+{
+    switch (c)
+    {
+    case '\n': return "a line feed";
+    case '\r': return "a carriage return";
+    case '\0': return "a NUL";
+    case ' ': return "a blank";
+    case '\t': return "a tab";
+    default: return static_cast<unsigned char>(c) < 0x80 ? "a control byte" : "a byte that is not ASCII";
+    }
+}
+
 void cleanse(std::string& s) noexcept
 {
     // Short strings keep bytes beyond their size: wipe all of it.
@@ -85,8 +104,19 @@ void secret::wipe() noexcept
 
 error_code secret::check() const noexcept
 {
-    bool const visible = std::all_of(bytes_.begin(), bytes_.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+    bool const visible = std::all_of(bytes_.begin(), bytes_.end(), is_visible);
     return bytes_.empty() || !visible ? make_error_code(errc::invalid_key) : error_code();
+}
+
+std::string secret::problem() const
+{
+    if (bytes_.empty())
+        return "is empty";
+    auto const bad = std::find_if_not(bytes_.begin(), bytes_.end(), is_visible);
+    if (bad == bytes_.end())
+        return {};
+    return "has " + std::string(name_of_invisible(*bad)) + " at byte " + std::to_string(bad - bytes_.begin() + 1) +
+           " of " + std::to_string(bytes_.size());
 }
 
 void scrub(std::string& text, secret const& key)

@@ -1,166 +1,96 @@
 // SPDX-FileCopyrightText: 2026 the Serin authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <serin/core/with_diagnostics.hpp>
 #include <serin/policy/keys.hpp>
 
-#include <atomic>
+#include "key_store.hpp"
+#include "read_keys.hpp"
+
+#include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <utility>
 
 namespace serin {
+
+void key_source::refresh(std::function<void()>)
+{
+    std::string ignored; // The snapshot tells it too
+    reload(ignored);
+}
+
+std::shared_ptr<void> key_source::watch(asio::any_io_executor, logger)
+{
+    return nullptr;
+}
+
 namespace {
 
-constexpr std::size_t max_key_file = 64 * 1024;
-
-// A source with one key, which a derived class knows how to read.
-class single_key : public key_source
+class fixed_key_source final : public key_source
 {
+    std::shared_ptr<key_set const> const set_;
+
 public:
-    std::shared_ptr<secret const> current(std::string& why) override
+    explicit fixed_key_source(std::shared_ptr<key_set const> set) : set_(std::move(set)) {}
+
+    std::shared_ptr<key_set const> snapshot() override { return set_; }
+    error_code reload(std::string&) override { return {}; }
+
+    void append_live(std::vector<key_pointer>& out) const override
     {
-        std::lock_guard const lock(mutex_);
-        if (!key_)
-            why = missing_;
-        return key_;
+        out.insert(out.end(), set_->keys.begin(), set_->keys.end());
     }
-
-    error_code reload(std::string& why) override
-    {
-        std::string text;
-        std::string problem;
-        bool const read = this->read(text, problem);
-        auto fresh = std::make_shared<secret const>(std::move(text));
-        if (read && fresh->check())
-            problem =
-                where() +
-                (fresh->empty() ? " is empty" : " holds characters that cannot stand in a header, such as a line end");
-        std::lock_guard const lock(mutex_);
-        if (problem.empty())
-        {
-            key_ = std::move(fresh);
-            return {};
-        }
-        why = missing_ = problem;
-        return errc::invalid_key;
-    }
-
-    void append_live(std::vector<std::shared_ptr<secret const>>& out) const override
-    {
-        std::lock_guard const lock(mutex_);
-        if (key_)
-            out.push_back(key_);
-    }
-
-protected:
-    // Reads the key as it is; false with `why` if there is none.
-    virtual bool read(std::string& key, std::string& why) = 0;
-
-    // What the key is read from, for messages.
-    virtual std::string where() const = 0;
-
-private:
-    mutable std::mutex mutex_;
-    std::shared_ptr<secret const> key_;
-    std::string missing_;
 };
 
-class env_source final : public single_key
+class env_key_source final : public read_keys
 {
     std::string const variable_;
 
 public:
-    explicit env_source(std::string variable) : variable_(std::move(variable)) {}
+    explicit env_key_source(std::string variable) : variable_(std::move(variable)) {}
 
 private:
-    bool read(std::string& key, std::string& why) override
+    void read(std::vector<key_pointer>& keys, std::string& problem) override
     {
         char const* const value = std::getenv(variable_.c_str());
-        if (!value)
-            why = where() + " is not set";
+        auto const key = std::make_shared<secret const>(value ? value : "");
+        auto const wrong = value ? key->problem() : "is not set";
+        if (wrong.empty())
+            keys.push_back(key);
         else
-            key = value;
-        return value;
+            problem = "environment variable " + variable_ + " " + wrong;
     }
-
-    std::string where() const override { return "environment variable " + variable_; }
 };
 
-class file_source final : public single_key
+class key_union final : public key_source
 {
-    std::string const path_;
+    using part = std::shared_ptr<key_set const>;
 
-public:
-    explicit file_source(std::string path) : path_(std::move(path)) {}
-
-private:
-    bool read(std::string& key, std::string& why) override
+    // The union, and what it was made of.
+    struct combination
     {
-        std::ifstream file(path_, std::ios::binary);
-        if (!file)
-        {
-            why = where() + " cannot be read";
-            return false;
-        }
-        char c = 0;
-        while (file.get(c) && key.size() <= max_key_file)
-            key += c;
-        if (key.size() > max_key_file)
-        {
-            why = where() + " is too large to hold a key";
-            return false;
-        }
-        constexpr char const* blanks = " \t\r\n";
-        key.erase(key.find_last_not_of(blanks) + 1);
-        key.erase(0, key.find_first_not_of(blanks));
-        return true;
-    }
+        std::vector<part> parts;
+        part whole;
+    };
 
-    std::string where() const override { return "key file " + path_; }
-};
-
-class fixed_source final : public key_source
-{
-    std::shared_ptr<secret const> const key_;
-
-public:
-    explicit fixed_source(secret key) : key_(std::make_shared<secret const>(std::move(key))) {}
-
-    std::shared_ptr<secret const> current(std::string& why) override
-    {
-        if (!key_->check())
-            return key_;
-        why = key_->empty() ? "the key is empty"
-                            : "the key holds characters that cannot stand in a header, such as a line end";
-        return nullptr;
-    }
-
-    error_code reload(std::string& why) override
-    {
-        return current(why) ? error_code() : make_error_code(errc::invalid_key);
-    }
-
-    void append_live(std::vector<std::shared_ptr<secret const>>& out) const override { out.push_back(key_); }
-};
-
-class rotating_source final : public key_source
-{
     std::vector<std::shared_ptr<key_source>> const sources_;
-    std::atomic<std::size_t> next_{0};
+    std::mutex mutex_;
+    std::shared_ptr<combination const> last_;
 
 public:
-    explicit rotating_source(std::vector<std::shared_ptr<key_source>> sources) : sources_(std::move(sources)) {}
+    explicit key_union(std::vector<std::shared_ptr<key_source>> sources) : sources_(std::move(sources)) {}
 
-    std::shared_ptr<secret const> current(std::string& why) override
+    std::shared_ptr<key_set const> snapshot() override
     {
-        why = "no key is configured";
-        std::size_t const first = next_.fetch_add(1, std::memory_order_relaxed);
-        for (std::size_t i = 0; i < sources_.size(); ++i)
-            if (auto key = sources_[(first + i) % sources_.size()]->current(why))
-                return key;
-        return nullptr;
+        std::shared_ptr<combination const> last;
+        {
+            std::lock_guard const lock(mutex_);
+            last = last_;
+        }
+        if (last && is_current(*last))
+            return last->whole;
+        return combine();
     }
 
     error_code reload(std::string& why) override
@@ -179,42 +109,122 @@ public:
         return first;
     }
 
-    void append_live(std::vector<std::shared_ptr<secret const>>& out) const override
+    void append_live(std::vector<key_pointer>& out) const override
     {
         for (auto const& source : sources_)
             source->append_live(out);
     }
+
+    void refresh(std::function<void()> done) override
+    {
+        for (auto const& source : sources_)
+            source->refresh(done);
+    }
+
+    std::chrono::steady_clock::duration pending() const override
+    {
+        std::chrono::steady_clock::duration longest{};
+        for (auto const& source : sources_)
+            longest = std::max(longest, source->pending());
+        return longest;
+    }
+
+    std::shared_ptr<void> watch(asio::any_io_executor ex, logger log) override
+    {
+        auto const all = std::make_shared<std::vector<std::shared_ptr<void>>>();
+        for (auto const& source : sources_)
+            if (auto one = source->watch(ex, log))
+                all->push_back(std::move(one));
+        if (all->empty())
+            return nullptr;
+        return all;
+    }
+
+private:
+    // The sources are asked without the lock: they may call functions of the user's.
+    bool is_current(combination const& c) const
+    {
+        for (std::size_t i = 0; i < sources_.size(); ++i)
+            if (sources_[i]->snapshot() != c.parts[i])
+                return false;
+        return true;
+    }
+
+    part combine()
+    {
+        auto const c = std::make_shared<combination>();
+        auto const whole = std::make_shared<key_set>();
+        for (auto const& source : sources_)
+        {
+            auto const set = source->snapshot();
+            c->parts.push_back(set);
+            for (auto const& key : set->keys)
+                if (!holds_key(whole->keys, *key))
+                    whole->keys.push_back(key);
+            if (whole->problem.empty())
+                whole->problem = set->problem;
+        }
+        if (sources_.empty())
+            whole->problem = "no key is configured";
+        c->whole = whole;
+        std::lock_guard const lock(mutex_);
+        whole->version = last_ ? last_->whole->version + 1 : 1;
+        last_ = c;
+        return whole;
+    }
 };
 
-template <class Source>
-std::shared_ptr<key_source> make_loaded(std::string from)
+std::shared_ptr<key_source> make_fixed_keys(std::vector<secret> keys)
 {
-    auto source = std::make_shared<Source>(std::move(from));
-    std::string ignored; // current() tells it to whoever needs the key
-    source->reload(ignored);
-    return source;
+    auto const set = std::make_shared<key_set>();
+    for (std::size_t i = 0; i < keys.size(); ++i)
+    {
+        if (auto const wrong = keys[i].problem(); !wrong.empty())
+        {
+            diagnostics diag;
+            diag.message = (keys.size() == 1 ? "the key " : "key " + std::to_string(i + 1) + " ") + wrong;
+            throw api_error(errc::invalid_key, std::move(diag));
+        }
+        set->keys.push_back(std::make_shared<secret const>(std::move(keys[i])));
+    }
+    if (set->keys.empty())
+        set->problem = "no key is configured";
+    return std::make_shared<fixed_key_source>(set);
 }
 
 } // namespace
 
 std::shared_ptr<key_source> fixed_key(secret key)
 {
-    return std::make_shared<fixed_source>(std::move(key));
+    std::vector<secret> one;
+    one.push_back(std::move(key));
+    return make_fixed_keys(std::move(one));
+}
+
+std::shared_ptr<key_source> fixed_keys(std::vector<secret> keys)
+{
+    return make_fixed_keys(std::move(keys));
 }
 
 std::shared_ptr<key_source> env_key(std::string variable)
 {
-    return make_loaded<env_source>(std::move(variable));
+    auto const source = std::make_shared<env_key_source>(std::move(variable));
+    std::string ignored; // The snapshot tells it
+    source->reload(ignored);
+    return source;
 }
 
-std::shared_ptr<key_source> file_key(std::string path)
+std::shared_ptr<key_source> env_keys(std::vector<std::string> variables)
 {
-    return make_loaded<file_source>(std::move(path));
+    std::vector<std::shared_ptr<key_source>> sources;
+    for (auto& name : variables)
+        sources.push_back(env_key(std::move(name)));
+    return rotating_keys(std::move(sources));
 }
 
 std::shared_ptr<key_source> rotating_keys(std::vector<std::shared_ptr<key_source>> sources)
 {
-    return std::make_shared<rotating_source>(std::move(sources));
+    return std::make_shared<key_union>(std::move(sources));
 }
 
 } // namespace serin

@@ -19,6 +19,7 @@
 #include <boost/asio/use_future.hpp>
 
 #include <chrono>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -152,7 +153,10 @@ TEST_CASE("a key that cannot stand in a header is never sent")
 {
     serin::mock::provider server;
     auto p = params_for(server.base_url());
-    p.upstreams[0].keys = serin::fixed_key(serin::secret("sk-1\r\nX-Evil: 1"));
+    CHECK_THROWS_AS(serin::fixed_key(serin::secret("sk-1\r\nX-Evil: 1")), serin::api_error);
+    ::setenv("SERIN_TEST_CLIENT_KEY", "sk-1\r\nX-Evil: 1", 1);
+    p.upstreams[0].keys = serin::env_key("SERIN_TEST_CLIENT_KEY");
+    ::unsetenv("SERIN_TEST_CLIENT_KEY");
     outcome const r = chat_once(p, ask());
     CHECK(r.ec == errc::invalid_key);
     CHECK(r.diag.message.find("sk-1") == std::string::npos);

@@ -246,9 +246,9 @@ std::shared_ptr<key_source> make_keys(chat_options const& options, bool required
     {
         throw refusal(errc::invalid_key, "no key: set OPENAI_API_KEY, or use --api-key-env or --api-key-file");
     }
-    std::string why;
-    if (keys && !keys->current(why))
-        throw refusal(errc::invalid_key, why);
+    if (keys)
+        if (auto const set = keys->snapshot(); set->keys.empty())
+            throw refusal(errc::invalid_key, set->problem);
     return keys;
 }
 

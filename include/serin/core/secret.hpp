@@ -53,6 +53,10 @@ public:
     /// NUL would break out of the header.
     error_code check() const noexcept;
 
+    /// What check() finds wrong, in words that tell where and hold nothing of the key: "has a line feed at byte 17 of
+    /// 52". Empty if nothing is.
+    std::string problem() const;
+
     friend std::ostream& operator<<(std::ostream&, secret const&) = delete;
     friend bool operator==(secret const&, secret const&) = delete;
 };

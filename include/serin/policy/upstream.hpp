@@ -29,13 +29,19 @@ struct upstream
     /// Where its keys come from. Null: requests carry no key.
     std::shared_ptr<key_source> keys = {};
 
+    /// Which of its keys an attempt takes.
+    key_choice choose_key = key_choice::round_robin;
+
+    /// How many requests and tokens each of its keys may be used for. No limits.
+    rate_limit_params key_limits = {};
+
     /// Replaces the model of the request. Empty: the request's own.
     std::string model = {};
 
     /// Its share of the requests, relative to the other upstreams. 0: none.
     unsigned weight = 1;
 
-    /// How many requests and tokens it may be sent. No limits.
+    /// How many requests and tokens it may be sent, whatever the key. No limits.
     rate_limit_params limits = {};
 
     /// How its requests differ from those of OpenAI.
