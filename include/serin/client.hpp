@@ -214,9 +214,9 @@ public:
     /// @copydoc reload_keys
     error_code reload_keys();
 
-    /// Begins to watch the sources of keys: a key file that is replaced is read again at once. Holds work in the context
-    /// until @ref stop or the client's end. Without it keys are read when the client is made, by @ref reload_keys, and
-    /// when the server does not accept them.
+    /// Begins to watch the sources of keys: a key file that is replaced is read again at once. Holds work in the
+    /// context until @ref stop or the client's end. Without it keys are read when the client is made, by @ref
+    /// reload_keys, and when the server does not accept them.
     void start();
 
     /// Ends what @ref start began.

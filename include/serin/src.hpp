@@ -52,16 +52,23 @@
 #include <serin/src/chat/wire_read.cpp>
 #include <serin/src/chat/wire_write.cpp>
 
+#include <serin/src/policy/binomial.cpp>
+#include <serin/src/policy/circuit.cpp>
+#include <serin/src/policy/duration_histogram.cpp>
 #include <serin/src/policy/file_keys.cpp>
 #include <serin/src/policy/function_keys.cpp>
+#include <serin/src/policy/gate_check.cpp>
 #include <serin/src/policy/key_keeper.cpp>
 #include <serin/src/policy/key_ring.cpp>
 #include <serin/src/policy/keys.cpp>
 #include <serin/src/policy/limit_gate.cpp>
+#include <serin/src/policy/outcome_window.cpp>
 #include <serin/src/policy/rate_limiter.cpp>
 #include <serin/src/policy/read_keys.cpp>
 #include <serin/src/policy/retry.cpp>
 #include <serin/src/policy/retry_budget.cpp>
+#include <serin/src/policy/rollout.cpp>
+#include <serin/src/policy/router.cpp>
 #include <serin/src/policy/verdict.cpp>
 
 #include <serin/src/client/call.cpp>

@@ -106,8 +106,10 @@ task<bool> call::look_for_key(call_failure& failed, key_fate fate)
         co_return false;
     }
     refused_keys_.push_back(last_->key());
+    // One that the source has replaced meanwhile counts as if the reload came now.
+    bool const replaced = keys->has_dropped(*last_->key());
     failed.another_key = keys->has_key(refused_keys_);
-    if (failed.another_key || fate != key_fate::quarantine || reloads_ == max_reloads)
+    if ((failed.another_key && !replaced) || fate != key_fate::quarantine || reloads_ == max_reloads)
         co_return false;
     ++reloads_;
     bool const found = co_await keys->force_reload(*this, refused_keys_);
@@ -335,21 +337,20 @@ void call::report(error_code ec, chat_response const* partial)
     if (ec && partial)
         d.partial = std::make_shared<chat_response const>(*partial);
 
-    if (!ec)
-    {
-        *diag_ = std::move(d);
-        return;
-    }
-    // Servers echo keys, in 401 bodies above all.
-    auto const clean = [this](std::string& text) {
-        client_->scrub(text);
+    // Servers echo keys, in 401 bodies above all. A good answer may hold the one that it was asked with.
+    auto const clean = [&](std::string& text) {
+        if (ec)
+            client_->scrub(text);
         if (last_ && last_->key())
             scrub(text, *last_->key());
     };
     for (std::string* text : {&d.code, &d.type, &d.param, &d.message, &d.request_id, &d.body})
         clean(*text);
     for (header& h : d.headers)
+    {
+        clean(h.name);
         clean(h.value);
+    }
     *diag_ = std::move(d);
 }
 

@@ -471,6 +471,18 @@ private:
         o.not_supported("priority");
         if (auto const* const limits = o.find("limits"))
             u.limits = read_limits(*limits, o.path("limits"));
+        if (auto const* const limits = o.find("key_limits"))
+            u.key_limits = read_limits(*limits, o.path("key_limits"));
+        std::string choice;
+        if (o.text("choose_key", choice))
+        {
+            if (choice == "round_robin")
+                u.choose_key = key_choice::round_robin;
+            else if (choice == "least_loaded")
+                u.choose_key = key_choice::least_loaded;
+            else
+                o.fail("choose_key", "must be \"round_robin\" or \"least_loaded\"");
+        }
         o.no_others();
         params_.upstreams.push_back(std::move(u));
     }

@@ -300,7 +300,12 @@ std::string request_attempt::request_id() const
 {
     for (std::string_view const name : request_id_fields)
         if (auto const id = exchange_->fields().find(name); !id.empty())
-            return std::string(id);
+        {
+            std::string clean(id);
+            if (key_)
+                scrub(clean, *key_);
+            return clean;
+        }
     return {};
 }
 

@@ -12,6 +12,9 @@
 namespace serin {
 namespace {
 
+// Less of a key says nothing.
+constexpr std::size_t shortest_cut_key = 8;
+
 std::string fingerprint_of(std::string_view key)
 {
     if (key.empty())
@@ -126,6 +129,12 @@ void scrub(std::string& text, secret const& key)
     std::string const mark = "[key " + key.fingerprint() + "]";
     for (auto at = text.find(key.reveal()); at != std::string::npos; at = text.find(key.reveal(), at + mark.size()))
         text.replace(at, key.reveal().size(), mark);
+    for (std::size_t size = key.reveal().size() - 1; size >= shortest_cut_key; --size)
+        if (std::string_view(text).ends_with(key.reveal().substr(0, size)))
+        {
+            text.replace(text.size() - size, size, mark);
+            break;
+        }
 }
 
 } // namespace serin

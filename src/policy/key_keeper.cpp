@@ -19,6 +19,9 @@ namespace {
 // While there is no key, calls have the source read again this often, besides after each refusal.
 constexpr auto look_interval = std::chrono::seconds(1);
 
+// A source that has something new whenever it is asked must not keep a call for ever.
+constexpr int most_changes = 100;
+
 } // namespace
 
 struct key_keeper::waiter
@@ -275,6 +278,7 @@ task<bool> key_keeper::seek(fiber& f, key_span refused, bool ask, key_use* out)
     auto const self = shared_from_this();
     waiter_guard guard(*this, f);
     bool asked = false;
+    int changes = 0;
     while (!f.interrupted())
     {
         guard.look();
@@ -293,9 +297,9 @@ task<bool> key_keeper::seek(fiber& f, key_span refused, bool ask, key_use* out)
             if (guard.sleep_for(left))
                 co_await timer_wait(f, guard.timer());
         }
-        else if (sync() == set)
+        else if (sync()->version == set->version || ++changes == most_changes)
         {
-            co_return false; // It has not changed while we looked
+            co_return false; // No news while we looked
         }
     }
     co_return false;
@@ -303,13 +307,14 @@ task<bool> key_keeper::seek(fiber& f, key_span refused, bool ask, key_use* out)
 
 error_code key_keeper::reload(std::string& why)
 {
-    error_code ec = errc::invalid_key;
+    error_code ec;
     try
     {
         ec = source_->reload(why);
     }
     catch (std::exception const& e)
     {
+        ec = errc::invalid_key;
         why = std::string("the key source threw: ") + e.what();
     }
     sync();
@@ -350,6 +355,12 @@ bool key_keeper::has_key(key_span refused) const
 {
     std::lock_guard const lock(mutex_);
     return ring_.has_key(refused, clock_());
+}
+
+bool key_keeper::has_dropped(secret const& key)
+{
+    auto const set = sync();
+    return !holds_key(set->keys, key);
 }
 
 // Whether the source may have keys that nobody has looked for yet: the server has refused one since the last look, or

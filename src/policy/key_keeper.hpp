@@ -113,6 +113,9 @@ public:
     // Whether try_take() would succeed.
     bool has_key(key_span refused) const;
 
+    // Whether the source does not have that key any more.
+    bool has_dropped(secret const& key);
+
     // Every key that server text may hold.
     void append_live(std::vector<key_pointer>& out) const;
 
@@ -146,8 +149,8 @@ private:
     key_ring ring_;
     std::shared_ptr<key_set const> seen_;                                    // What the ring was updated with
     std::vector<std::pair<key_pointer, std::shared_ptr<limit_gate>>> gates_; // Of the keys in `seen_`
-    std::uint64_t refusals_ = 0;     // Keys that were not accepted
-    std::uint64_t looked_after_ = 0; // As many of them
+    std::uint64_t refusals_ = 0;                                             // Keys that were not accepted
+    std::uint64_t looked_after_ = 0;                                         // As many of them
     steady_time next_look_ = steady_time::min();
     std::list<std::shared_ptr<waiter>> waiters_;
 };

@@ -167,8 +167,8 @@ key_ring::shortage key_ring::missing(key_span refused) const noexcept
         if (first || e.state < worst)
             worst = e.state;
         first = false;
-        if (!e.probed && !holds_key(refused, *e.key))
-            s.until = std::min(s.until, std::min(e.until, e.probe_at));
+        if (!holds_key(refused, *e.key))
+            s.until = std::min(s.until, e.probed ? e.until : std::min(e.until, e.probe_at));
     }
     if (first)
         return s;

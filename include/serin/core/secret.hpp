@@ -61,7 +61,8 @@ public:
     friend bool operator==(secret const&, secret const&) = delete;
 };
 
-/// Replaces every occurrence of `key` in `text` by "[key FINGERPRINT]". Servers echo keys in error answers.
+/// Replaces every occurrence of `key` in `text` by "[key FINGERPRINT]", and where `text` ends within one and holds its
+/// first 8 bytes at least, that too: long texts are cut off. Servers echo keys in error answers.
 void scrub(std::string& text, secret const& key);
 
 } // namespace serin

@@ -77,17 +77,18 @@ std::shared_ptr<key_source> fixed_key(secret key);
 /// Several of them.
 std::shared_ptr<key_source> fixed_keys(std::vector<secret> keys);
 
-/// The key in an environment variable. Read now and on every reload; a variable that is missing, empty or malformed
-/// then leaves the last good key in place. Reloading while another thread calls `setenv` or `putenv` is undefined
-/// behaviour, as with every reader of the environment.
+/// The key in an environment variable. Read now, on every reload, and when a call has no key that the server accepts. A
+/// variable that is missing, empty or malformed then leaves the last good key in place. Reading it while another thread
+/// calls `setenv` or `putenv` is undefined behaviour, as with every reader of the environment.
 std::shared_ptr<key_source> env_key(std::string variable);
 
 /// The keys in several environment variables, in this order. One without a key is passed over.
 std::shared_ptr<key_source> env_keys(std::vector<std::string> variables);
 
 /// The keys in a file, one a line, in this order. Blanks and line ends around a key are removed; empty lines and lines
-/// that begin with `#` are skipped. The file is read now and on every reload. While it is missing, empty, malformed
-/// (one bad line spoils it) or larger than 64 KiB, the last good keys stay in use.
+/// that begin with `#` are skipped. The file is read now, on every reload, and when a call has no key that the server
+/// accepts. While it is missing, empty, malformed (one bad line spoils it) or larger than 64 KiB, the last good keys
+/// stay in use.
 ///
 /// Watching sees the file replaced, written, removed or made readable, also through symbolic links that are exchanged,
 /// as those of a Kubernetes secret are: within a tenth of a second where the system tells (inotify), within a second

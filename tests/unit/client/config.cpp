@@ -110,6 +110,7 @@ TEST_CASE_METHOD(config_fixture, "config: everything that it can say")
             {"name": "canary", "base_url": "https://api.example.com/v1", "keys": {"file": "canary.key"}, "weight": 20,
              "tls": {"ca_file": "ca.pem", "certificate_file": "cert.pem", "private_key_file": "key.pem"}},
             {"name": "local", "base_url": "http://localhost:8080/v1", "keys": {"env": "SERIN_TEST_CONFIG_A"},
+             "choose_key": "least_loaded", "key_limits": {"max_concurrent": 2},
              "limits": {"requests_per_minute": 600, "tokens_per_minute": 0.5, "max_concurrent": 8, "on_limit": "fail"}},
             {"name": "lan", "base_url": "http://10.0.0.1/v1", "keys": {"env": "SERIN_TEST_CONFIG_A"},
              "allow_insecure_key": true, "weight": 0}
@@ -143,6 +144,9 @@ TEST_CASE_METHOD(config_fixture, "config: everything that it can say")
     CHECK(limits.tokens_per_minute == 0.5);
     CHECK(limits.max_concurrent == 8);
     CHECK(limits.on_limit == serin::when_limited::fail);
+    CHECK(params.upstreams[2].key_limits.max_concurrent == 2);
+    CHECK(params.upstreams[2].choose_key == serin::key_choice::least_loaded);
+    CHECK(stable.choose_key == serin::key_choice::round_robin);
 
     CHECK(params.retry.base_delay == 100ms);
     CHECK(params.retry.max_delay == 2s);
@@ -271,12 +275,12 @@ TEST_CASE_METHOD(config_fixture, "config: what this version cannot do is refused
     for (std::string const name : {"models", "rollout", "cache", "alerts"})
         refuse(with("\"" + name + "\": {}"), name + ": is not supported by this version");
     refuse(one(R"("priority": 0)"), "upstreams[0].priority: is not supported by this version");
-    refuse(with(R"("stream": {"recovery": "no"})"),
-        "stream.recovery: must be \"fail\", \"restart\" or \"buffer\"");
+    refuse(with(R"("stream": {"recovery": "no"})"), "stream.recovery: must be \"fail\", \"restart\" or \"buffer\"");
     refuse(with(R"("retry": {"budget_ratio": "much"})"), "retry.budget_ratio: must be a number from 0");
     refuse(with(R"("hedge": {"after": "1s"})"), "hedge.after: there is no such setting");
     refuse(one(R"("limits": {"requests_per_minute": -1})"),
         "upstreams[0].limits.requests_per_minute: must be a number from 0");
+    refuse(one(R"("choose_key": "best")"), "upstreams[0].choose_key: must be \"round_robin\" or \"least_loaded\"");
     refuse(one(R"("limits": {"on_limit": "drop"})"), "upstreams[0].limits.on_limit: must be \"wait\" or \"fail\"");
     refuse(one(R"("limits": {"per_second": 1})"), "upstreams[0].limits.per_second: there is no such setting");
 }
