@@ -35,6 +35,7 @@ std::string describe(error_code const& ec, diagnostics const& diag)
     switch (diag.gave_up)
     {
     case give_up::budget: line += " (not tried again: the retry budget is empty)"; break;
+    case give_up::token_seen: line += " (not tried again: a part of the answer was handed out)"; break;
     case give_up::deadline: line += " (not tried again: the deadline comes first)"; break;
     case give_up::retry_after:
         line += " (not tried again: there is no answer for another " +

@@ -30,9 +30,8 @@ inline std::chrono::steady_clock::duration backoff(retry_params const& params, i
 inline std::chrono::steady_clock::duration delay_before_retry(
     retry_params const& params, int n, std::chrono::steady_clock::duration rest, std::uint64_t random) noexcept
 {
-    using duration = std::chrono::steady_clock::duration;
-    rest = std::max(rest, duration::zero());
-    return rest + std::min(backoff(params, n, random), duration::max() - rest);
+    rest = std::max(rest, rest.zero());
+    return rest + std::min(backoff(params, n, random), rest.max() - rest);
 }
 
 } // namespace serin

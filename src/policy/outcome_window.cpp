@@ -9,14 +9,14 @@
 
 namespace serin {
 
-void outcome_figures::add(outcome what, std::optional<steady_time::duration> duration)
+void outcome_figures::add(outcome what, std::optional<steady_time::duration> answer_time)
 {
     switch (what)
     {
     case outcome::success:
         ++successes;
-        if (duration)
-            took.add(*duration);
+        if (answer_time)
+            took.add(*answer_time);
         break;
     case outcome::failure: ++failures; break;
     case outcome::limited: ++limited; break;

@@ -27,7 +27,7 @@ struct outcome_figures
     // The requests that say something about the upstream.
     std::uint64_t counted() const noexcept { return successes + failures + limited; }
 
-    void add(outcome what, std::optional<steady_time::duration> duration);
+    void add(outcome what, std::optional<steady_time::duration> answer_time);
     void add(outcome_figures const& other);
 
     // Takes away what was added before.

@@ -7,6 +7,7 @@
 
 #include <boost/asio/error.hpp>
 
+#include <chrono>
 #include <set>
 #include <string>
 
@@ -64,4 +65,23 @@ TEST_CASE("diagnostics: a fresh one knows nothing")
     CHECK(diag.attempts.empty());
     CHECK_FALSE(diag.retry_after);
     CHECK(diag.partial == nullptr);
+}
+
+TEST_CASE("diagnostics: describe says why a call was not tried again, unless that is plain")
+{
+    serin::diagnostics d;
+    d.message = "Slow down";
+    auto const line = [&](serin::give_up why) {
+        d.gave_up = why;
+        return describe(serin::make_error_code(serin::errc::rate_limited), d);
+    };
+    std::string const plain = "rate_limited: Slow down";
+    CHECK(line(serin::give_up::none) == plain);
+    CHECK(line(serin::give_up::not_retryable) == plain);
+    CHECK(line(serin::give_up::attempts) == plain);
+    CHECK(line(serin::give_up::budget) == plain + " (not tried again: the retry budget is empty)");
+    CHECK(line(serin::give_up::deadline) == plain + " (not tried again: the deadline comes first)");
+    CHECK(line(serin::give_up::token_seen) == plain + " (not tried again: a part of the answer was handed out)");
+    d.retry_after = std::chrono::seconds(90);
+    CHECK(line(serin::give_up::retry_after) == plain + " (not tried again: there is no answer for another 90 s)");
 }
