@@ -116,7 +116,7 @@ client_impl::client_impl(asio::any_io_executor ex, client_params p, std::shared_
     check_retries(params);
     if (params.hedge.at_p95)
         latencies_.resize(params.upstreams.size());
-    connections = std::make_shared<pool>(params.pool, executor, params.thread_safe, group, random());
+    connections = std::make_shared<pool>(params.pool, executor, params.thread_safe, group, random_locked());
     auto const resolver = std::make_shared<resolve_cache>(make_system_resolver(executor), keep_addresses);
     upstreams.reserve(params.upstreams.size());
     for (upstream const& u : params.upstreams)
@@ -235,12 +235,6 @@ void client_impl::answered(std::size_t upstream, duration took)
         return;
     std::lock_guard const lock(mutex_);
     latencies_[upstream].add(took);
-}
-
-std::uint64_t client_impl::random()
-{
-    std::lock_guard const lock(mutex_);
-    return random_locked();
 }
 
 std::uint64_t client_impl::random_locked() noexcept

@@ -54,9 +54,6 @@ public:
     void log(log_level level, std::string_view line) const noexcept;
     bool logs() const noexcept { return static_cast<bool>(params.log); }
 
-    // Uniform over all values.
-    std::uint64_t random();
-
     // The steps of a call's decisions, with the client's budgets, clock and random numbers.
     call_fsm::step start_call(call_fsm& fsm);
     call_fsm::step after_failure(
@@ -94,7 +91,7 @@ public:
 private:
     void add_upstream(upstream const& u, std::shared_ptr<resolve_cache> const& resolver);
 
-    std::uint64_t random_locked() noexcept;
+    std::uint64_t random_locked() noexcept; // Uniform over all values.
 
     mutable std::mutex mutex_;
     std::uint64_t random_;

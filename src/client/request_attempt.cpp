@@ -29,13 +29,13 @@ constexpr std::string_view request_id_fields[] = {"x-request-id", "request-id", 
 
 } // namespace
 
-request_attempt::request_attempt(client_impl& client, call_request const& asked,
-    std::vector<key_pointer> const& refused_keys, std::size_t upstream, bool keep_fields)
+request_attempt::request_attempt(client_impl& client, call_request const& asked, std::vector<key_pointer> refused_keys,
+    std::size_t upstream, bool keep_fields)
     : client_(client),
       asked_(asked),
       keep_fields_(keep_fields),
       upstream_(upstream),
-      refused_keys_(refused_keys),
+      refused_keys_(std::move(refused_keys)),
       began_(std::chrono::steady_clock::now())
 {}
 

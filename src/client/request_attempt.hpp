@@ -40,8 +40,8 @@ struct call_request
 class request_attempt
 {
 public:
-    // `asked` outlives it, and so does the list of keys that servers have refused during the call.
-    request_attempt(client_impl& client, call_request const& asked, std::vector<key_pointer> const& refused_keys,
+    // `asked` outlives it. `refused_keys`: by servers, during the call so far.
+    request_attempt(client_impl& client, call_request const& asked, std::vector<key_pointer> refused_keys,
         std::size_t upstream, bool keep_fields);
     request_attempt(request_attempt const&) = delete;
     request_attempt& operator=(request_attempt const&) = delete;
@@ -118,7 +118,7 @@ private:
     std::size_t const upstream_;
     std::size_t trail_place_ = 0;
     duration waited_before_{};
-    std::vector<key_pointer> const& refused_keys_;
+    std::vector<key_pointer> const refused_keys_; // Its own: another attempt may add to the call's while this one waits
     key_use key_use_;
     key_pointer key_; // What key_use_ gave, for as long as texts of the server's may hold it
     permit permit_;

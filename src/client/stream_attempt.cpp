@@ -26,9 +26,9 @@ bool is_json(std::string_view content_type) noexcept
 
 } // namespace
 
-stream_attempt::stream_attempt(client_impl& client, call_request const& asked,
-    std::vector<key_pointer> const& refused_keys, std::size_t upstream, bool keep_fields)
-    : request_attempt(client, asked, refused_keys, upstream, keep_fields),
+stream_attempt::stream_attempt(client_impl& client, call_request const& asked, std::vector<key_pointer> refused_keys,
+    std::size_t upstream, bool keep_fields)
+    : request_attempt(client, asked, std::move(refused_keys), upstream, keep_fields),
       events_(sse_limits{client.params.limits.event, client.params.limits.event}),
       sum_(client.params.limits.body, client.params.stream.skip_malformed_chunks)
 {}

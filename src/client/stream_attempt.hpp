@@ -29,7 +29,7 @@ public:
         over,      // result() says how the stream ended.
     };
 
-    stream_attempt(client_impl& client, call_request const& asked, std::vector<key_pointer> const& refused_keys,
+    stream_attempt(client_impl& client, call_request const& asked, std::vector<key_pointer> refused_keys,
         std::size_t upstream, bool keep_fields);
 
     // To the first token. With stream_recovery::buffer to the end.
@@ -49,7 +49,6 @@ public:
 
     // The stream ends here with `ec`.
     progress end(error_code ec);
-    bool is_over() const noexcept { return is_over_; }
     error_code result() const noexcept { return result_; }
 
     // Reads the few bytes that may follow the end of a stream, so that the connection can be used again.
