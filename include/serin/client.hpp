@@ -19,7 +19,10 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace serin {
 
@@ -224,6 +227,49 @@ public:
 
     /// How the keys of each upstream that has any are doing.
     std::vector<upstream_keys> keys() const;
+
+    /// Puts other parameters in the place of those at hand, all at once: upstreams, models, rollouts, mirrors, health,
+    /// retries, hedging, streams and deadlines. Calls under way go on with what they began with. An upstream of the
+    /// same name keeps what is known of its health and its limits, and its keys if their source is the same object; a
+    /// rollout of the same model and candidate keeps its stage and its time. Connections, memory, thread safety, log
+    /// and seed stay as the client was made with.
+    ///
+    /// On failure nothing changes and `diag.message` says why. Errors: as the constructor's.
+    error_code reconfigure(client_params params, diagnostics& diag);
+
+    /// The parameters at hand.
+    client_params params() const;
+
+    /// How each upstream is doing.
+    std::vector<upstream_status> upstreams() const;
+
+    /// Where each rollout stands.
+    std::vector<rollout_report> rollouts() const;
+
+    /// What each mirror has found.
+    std::vector<mirror_report> mirrors() const;
+
+    /// Moves the rollout of an alias to its next stage, whatever its figures. Nothing happens, here and below, if there
+    /// is no such rollout, or where it makes no sense.
+    rollout_event promote_rollout(std::string_view model);
+
+    /// Keeps it from being promoted. It is still rolled back if it fails.
+    rollout_event pause_rollout(std::string_view model);
+
+    /// Ends a pause.
+    rollout_event resume_rollout(std::string_view model);
+
+    /// Takes the candidate's share away.
+    rollout_event abort_rollout(std::string_view model);
+
+    /// Begins again with the first stage.
+    rollout_event restart_rollout(std::string_view model);
+
+    /// What to keep of a rollout so that another process can go on with it. Nothing if there is no such rollout.
+    std::optional<rollout_state> save_rollout(std::string_view model) const;
+
+    /// Goes on where a saved rollout was. False: there is no rollout of this model and this candidate.
+    bool restore_rollout(std::string_view model, rollout_state const& saved);
 
     /// Closes the connections that no call uses.
     void close_idle_connections();

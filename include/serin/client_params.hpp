@@ -6,8 +6,11 @@
 
 #include <serin/core/logger.hpp>
 #include <serin/http/params.hpp>
+#include <serin/policy/health.hpp>
 #include <serin/policy/hedge.hpp>
 #include <serin/policy/retry.hpp>
+#include <serin/policy/rollout.hpp>
+#include <serin/policy/router.hpp>
 #include <serin/policy/stream.hpp>
 #include <serin/policy/upstream.hpp>
 
@@ -23,6 +26,19 @@ struct client_params
 {
     /// Who can answer. At least one.
     std::vector<upstream> upstreams = {};
+
+    /// Names for models, each with the upstreams that answer for it and how one of them is chosen. A model that is none
+    /// of these goes to all upstreams by weight.
+    std::vector<model_route> models = {};
+
+    /// Shifts of traffic to a candidate, one for each alias at most.
+    std::vector<rollout_params> rollouts = {};
+
+    /// Copies of requests for upstreams that are tried out, one for each alias at most.
+    std::vector<mirror_params> mirrors = {};
+
+    /// When an upstream is left alone because it fails.
+    health_params health = {};
 
     /// Trying again.
     retry_params retry = {};

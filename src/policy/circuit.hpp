@@ -22,12 +22,7 @@ namespace serin {
 class circuit
 {
 public:
-    enum class state
-    {
-        closed,    // It is asked.
-        open,      // It is ejected.
-        half_open, // It may be asked once, to see whether it has recovered.
-    };
+    using state = circuit_state;
 
     // Who began when: what an attempt says about an earlier state is not held against the present one.
     struct ticket

@@ -124,6 +124,10 @@ public:
     /// above; "model" and "stream" cannot be replaced.
     std::string extra;
 
+    /// The same upstream answers requests with the same key, as far as the model's policy or its rollout is sticky: the
+    /// name of a user or of a conversation, as a rule. Never sent. Empty: none.
+    std::string sticky_key;
+
     /// Replaces the client's deadline for everything: all attempts and the waits between them.
     std::optional<std::chrono::steady_clock::duration> timeout;
 

@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <string>
+#include <string_view>
 
 namespace serin {
 
@@ -43,6 +45,27 @@ struct health_params
     /// Each ejection is shortened by a random part of up to this share, so that the clients of an upstream do not all
     /// come back at once. From 0 to 1.
     double jitter = 0.2;
+};
+
+/// Whether an upstream is asked.
+enum class circuit_state
+{
+    closed,    ///< It is.
+    open,      ///< It is ejected.
+    half_open, ///< It may be asked once, to see whether it has recovered.
+};
+
+/// The name of a state, as in `half_open`.
+std::string_view circuit_state_name(circuit_state s) noexcept;
+
+/// How an upstream is doing.
+struct upstream_status
+{
+    std::string name = {};                             ///< The upstream.
+    circuit_state circuit = circuit_state::closed;     ///< Whether it is asked.
+    std::chrono::steady_clock::duration ejected_for{}; ///< How long it stays ejected. Zero: it is not.
+    std::chrono::steady_clock::duration resting_for{}; ///< It asked not to be asked for so long. Zero: it did not.
+    std::size_t in_flight = 0;                         ///< Attempts under way.
 };
 
 } // namespace serin

@@ -62,6 +62,9 @@ struct rollout_gates
 /// Shifts the traffic of an alias to another upstream, step by step, and back as soon as the figures turn bad.
 struct rollout_params
 {
+    /// The alias: a name in `client_params::models`, whose upstreams the candidate is one of.
+    std::string model = {};
+
     /// The upstream that is to take over. It gets its share whatever its weight is; the others share the rest.
     std::string candidate = {};
 
@@ -123,6 +126,44 @@ struct rollout_event
     std::string why = {};
 };
 
+/// The figures of one side, over the time that the gates look at.
+struct rollout_figures
+{
+    std::uint64_t requests = 0;                                  ///< Those that count.
+    std::uint64_t successes = 0;                                 ///< Of them.
+    std::uint64_t failures = 0;                                  ///< Of them. The rest was refused with 429.
+    std::optional<std::chrono::steady_clock::duration> p99 = {}; ///< Of what `p99_of` says; nothing before a success.
+};
+
+/// Where a rollout stands and why.
+struct rollout_report
+{
+    std::string model = {};                          ///< The alias.
+    std::string candidate = {};                      ///< Its upstream that is to take over.
+    rollout_status status = rollout_status::running; ///< Where it stands.
+    std::size_t stage = 0;                           ///< Counted from 0.
+    std::size_t stages = 0;                          ///< How many there are.
+    double share = 0;                                ///< Of the candidate now.
+    std::chrono::steady_clock::duration held{};      ///< How long the stage has lasted.
+    std::chrono::steady_clock::duration hold{};      ///< How long it lasts at least.
+    std::string why = {};                            ///< What the last look has found, or the last change.
+    rollout_figures of_candidate = {};               ///< The candidate's figures.
+    rollout_figures of_others = {};                  ///< Those of the other upstreams.
+};
+
+/// What a mirror has found.
+struct mirror_report
+{
+    std::string model = {};            ///< The alias.
+    std::string candidate = {};        ///< The upstream that gets the copies.
+    std::size_t in_flight = 0;         ///< Copies under way.
+    std::uint64_t left_out = 0;        ///< Requests that were not copied because too many copies were under way.
+    bool failed = false;               ///< The candidate is worse than the gates allow, and that is no chance.
+    std::string why = {};              ///< Which figures.
+    rollout_figures of_candidate = {}; ///< The candidate's figures.
+    rollout_figures of_others = {};    ///< Those of the upstreams that answer the callers.
+};
+
 /// What must be saved to go on after a restart. Figures are not in it: they are gathered anew.
 struct rollout_state
 {
@@ -157,7 +198,10 @@ std::optional<rollout_state> rollout_state_from_text(std::string_view text);
 /// A copy of some requests to an upstream whose answers nobody waits for.
 struct mirror_params
 {
-    /// The upstream that gets the copies.
+    /// The alias: a name in `client_params::models`. Chats that ask for it are copied.
+    std::string model = {};
+
+    /// The upstream that gets the copies. It need not be one of the alias's.
     std::string candidate = {};
 
     /// The share of the requests that are copied. From 0 to 1.
@@ -165,6 +209,10 @@ struct mirror_params
 
     /// Copies under way at the same time. A request that comes when there are so many is not copied.
     std::size_t max_in_flight = 16;
+
+    /// What the candidate is compared by, with those who answer the callers. What is found is reported and has no
+    /// effect.
+    rollout_gates gates = {};
 };
 
 } // namespace serin

@@ -4,6 +4,8 @@
 #ifndef SERIN_POLICY_ROUTER_HPP
 #define SERIN_POLICY_ROUTER_HPP
 
+#include <serin/policy/stream.hpp>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,6 +57,23 @@ struct route_target
     std::optional<unsigned> weight = {};
 };
 
+/// Other models that a call goes on to, by their names in `client_params::models`, one after another. Each is asked
+/// once in a call, with the attempts of `retry_params` anew and the time that the call has left. The lists are those of
+/// the model that the caller asked for.
+struct route_fallbacks
+{
+    /// When the attempts are used up, or nobody is left to be asked. Each change is paid from the client's retry
+    /// budget.
+    std::vector<std::string> on_failure = {};
+
+    /// When the conversation is too long for the model: models that can read more.
+    std::vector<std::string> on_context_length = {};
+
+    /// When the provider has filtered the content. Empty by default: what one provider refuses is seldom wanted from
+    /// another.
+    std::vector<std::string> on_content_filter = {};
+};
+
 /// A name that callers use for a model, and who answers for it.
 struct model_route
 {
@@ -66,6 +85,12 @@ struct model_route
 
     /// How one of them is chosen.
     route_policy policy = route_policy::weighted;
+
+    /// Which models are asked when this one cannot answer.
+    route_fallbacks fallbacks = {};
+
+    /// What becomes of its streams that break. Not set: `client_params::stream`.
+    std::optional<stream_recovery> recovery = {};
 };
 
 } // namespace serin

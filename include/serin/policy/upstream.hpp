@@ -41,6 +41,9 @@ struct upstream
     /// Its share of the requests, relative to the other upstreams. 0: none.
     unsigned weight = 1;
 
+    /// For `route_policy::priority`: the lower, the sooner it is asked.
+    int priority = 0;
+
     /// How many requests and tokens it may be sent, whatever the key. No limits.
     rate_limit_params limits = {};
 
