@@ -18,6 +18,7 @@
 #include <serin/src/core/diagnostics.cpp>
 #include <serin/src/core/error.cpp>
 #include <serin/src/core/fiber.cpp>
+#include <serin/src/core/file_watch.cpp>
 #include <serin/src/core/give_up.cpp>
 #include <serin/src/core/headers.cpp>
 #include <serin/src/core/secret.cpp>
