@@ -55,6 +55,7 @@
 
 #include <serin/src/policy/binomial.cpp>
 #include <serin/src/policy/circuit.cpp>
+#include <serin/src/policy/cost.cpp>
 #include <serin/src/policy/duration_histogram.cpp>
 #include <serin/src/policy/file_keys.cpp>
 #include <serin/src/policy/function_keys.cpp>
@@ -71,6 +72,9 @@
 #include <serin/src/policy/rollout.cpp>
 #include <serin/src/policy/router.cpp>
 #include <serin/src/policy/verdict.cpp>
+
+#include <serin/src/observe/event.cpp>
+#include <serin/src/observe/observer.cpp>
 
 #include <serin/src/client/call.cpp>
 #include <serin/src/client/call_fsm.cpp>
