@@ -14,6 +14,7 @@
 #endif
 
 #include <serin/src/core/abi.cpp>
+#include <serin/src/core/circuit_state.cpp>
 #include <serin/src/core/clock_source.cpp>
 #include <serin/src/core/diagnostics.cpp>
 #include <serin/src/core/error.cpp>

@@ -29,15 +29,4 @@ std::string_view key_change_name(key_change c) noexcept
     return "unknown";
 }
 
-std::string_view circuit_state_name(circuit_state s) noexcept
-{
-    switch (s)
-    {
-    case circuit_state::closed: return "closed";
-    case circuit_state::open: return "open";
-    case circuit_state::half_open: return "half_open";
-    }
-    return "unknown";
-}
-
 } // namespace serin

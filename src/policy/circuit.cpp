@@ -36,17 +36,6 @@ steady_time::duration circuit_ejection(health_params const& params, int n, std::
 
 } // namespace
 
-std::string_view circuit_state_name(circuit_state s) noexcept
-{
-    switch (s)
-    {
-    case circuit_state::closed: return "closed";
-    case circuit_state::open: return "open";
-    case circuit_state::half_open: return "half_open";
-    }
-    return "closed";
-}
-
 circuit::circuit(health_params const& params) noexcept : params_(params)
 {
     using std::chrono::milliseconds;

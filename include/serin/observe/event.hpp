@@ -4,6 +4,7 @@
 #ifndef SERIN_OBSERVE_EVENT_HPP
 #define SERIN_OBSERVE_EVENT_HPP
 
+#include <serin/core/circuit_state.hpp>
 #include <serin/core/diagnostics.hpp>
 #include <serin/core/error.hpp>
 #include <serin/core/give_up.hpp>
@@ -169,17 +170,6 @@ struct key_rotated
     key_change what = key_change::rests; ///< What happened.
     std::string_view key;                ///< Fingerprint of the key; empty if all were replaced.
 };
-
-/// Whether an upstream is asked.
-enum class circuit_state
-{
-    closed,    ///< It is.
-    open,      ///< It has failed too often, and is left alone for a while.
-    half_open, ///< It may be asked once, to see whether it has recovered.
-};
-
-/// The name of a state as it stands in the enumeration.
-std::string_view circuit_state_name(circuit_state s) noexcept;
 
 /// An upstream is ejected, tried again or taken back.
 struct circuit_changed

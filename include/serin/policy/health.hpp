@@ -4,10 +4,11 @@
 #ifndef SERIN_POLICY_HEALTH_HPP
 #define SERIN_POLICY_HEALTH_HPP
 
+#include <serin/core/circuit_state.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <string>
-#include <string_view>
 
 namespace serin {
 
@@ -46,17 +47,6 @@ struct health_params
     /// come back at once. From 0 to 1.
     double jitter = 0.2;
 };
-
-/// Whether an upstream is asked.
-enum class circuit_state
-{
-    closed,    ///< It is.
-    open,      ///< It is ejected.
-    half_open, ///< It may be asked once, to see whether it has recovered.
-};
-
-/// The name of a state, as in `half_open`.
-std::string_view circuit_state_name(circuit_state s) noexcept;
 
 /// How an upstream is doing.
 struct upstream_status
