@@ -15,7 +15,7 @@ install(DIRECTORY src/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/serin/src
     FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cpp"
     PATTERN "src/mock" EXCLUDE
     PATTERN "src/gateway" EXCLUDE
-    PATTERN "src/http/server.*" EXCLUDE)
+    PATTERN "src/http/server*" EXCLUDE)
 
 configure_package_config_file(cmake/serinConfig.cmake.in ${PROJECT_BINARY_DIR}/serinConfig.cmake
     INSTALL_DESTINATION ${package_dir})

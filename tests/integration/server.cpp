@@ -6,11 +6,15 @@
 
 #include "../../src/http/server.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 #include <chrono>
@@ -63,8 +67,30 @@ public:
         }
         if (target == "/wait")
             co_await exchange.sleep_until(std::chrono::steady_clock::now() + milliseconds(50));
+        if (target == "/gone")
+        {
+            // Ends only because the client goes.
+            asio::steady_timer timer(exchange.get_executor(), std::chrono::hours(1));
+            error_code ec;
+            co_await timer.async_wait(
+                asio::bind_cancellation_slot(exchange.gone_slot(), asio::redirect_error(asio::use_awaitable, ec)));
+            update([&] { targets_.insert("/went"); });
+            co_return;
+        }
+        if (target == "/flood")
+        {
+            body.assign(1 << 20, 'x');
+            head.framing = http_framing::chunked;
+            error_code ec = co_await exchange.write_head(head);
+            while (!ec)
+                ec = co_await exchange.write_piece(body);
+            update([&] { targets_.insert("/cut off"); });
+            co_return;
+        }
         error_code const ec = co_await exchange.read_body(body);
-        if (!ec)
+        if (ec == asio::error::timed_out)
+            head.status = 408;
+        if (!ec || ec == asio::error::timed_out)
             co_await exchange.write_whole(head, body);
     }
 
@@ -82,6 +108,12 @@ public:
     {
         std::unique_lock lock(mutex_);
         return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return targets_.count(target) != 0; });
+    }
+
+    bool wait_for_open(std::size_t count)
+    {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return open_.size() == count; });
     }
 
     std::size_t open()
@@ -183,6 +215,24 @@ TEST_CASE("server: time limits", "[http][server]")
         slow.send("GET / HT");
         CHECK(slow.read_all().empty());
     }
+    SECTION("for a body")
+    {
+        params.body_timeout = milliseconds(10);
+        fixture f(params);
+        client slow(f);
+        slow.send(request("POST", "/", "text").substr(0, 49));
+        CHECK_THAT(slow.read_all(), ContainsSubstring("HTTP/1.1 408 "));
+    }
+    SECTION("for an answer that nobody reads")
+    {
+        params.write_timeout = milliseconds(10);
+        fixture f(params);
+        client deaf(f);
+        deaf.send(request("GET", "/flood"));
+        CHECK(f.handler->wait_for("/cut off"));
+        // What the system still had for it is gone too.
+        CHECK_THAT(deaf.read_all(), Catch::Matchers::EndsWith("reset"));
+    }
     SECTION("for the TLS handshake")
     {
         params.handshake_timeout = milliseconds(10);
@@ -210,6 +260,42 @@ TEST_CASE("server: a graceful end", "[http][server]")
     CHECK_THAT(answer, ContainsSubstring("\r\n\r\ntext"));
     CHECK(idle.read_all().empty());
     f.join();
+}
+
+TEST_CASE("server: a wait ends when the client goes", "[http][server]")
+{
+    fixture f{http_server_params()};
+    {
+        client goes(f);
+        goes.send(request("GET", "/gone"));
+        REQUIRE(f.handler->wait_for("/gone"));
+    }
+    CHECK(f.handler->wait_for("/went"));
+}
+
+TEST_CASE("server: connections above the limit are refused, and taken again later", "[http][server]")
+{
+    http_server_params params;
+    params.max_connections = 2;
+    fixture f(params);
+    client second(f);
+    {
+        client first(f);
+        for (client* c : {&first, &second})
+        {
+            c->send(request("POST", "/", "text"));
+            CHECK_THAT(c->read_until("text"), ContainsSubstring("HTTP/1.1 200 "));
+        }
+        client third(f);
+        third.send(request("POST", "/", "text"));
+        std::string const refusal = third.read_all();
+        CHECK_THAT(refusal, ContainsSubstring("HTTP/1.1 503 "));
+        CHECK_THAT(refusal, ContainsSubstring("Connection: close"));
+    }
+    REQUIRE(f.handler->wait_for_open(1));
+    client fourth(f);
+    fourth.send(request("POST", "/", "text"));
+    CHECK_THAT(fourth.read_until("text"), ContainsSubstring("HTTP/1.1 200 "));
 }
 
 TEST_CASE("server: handlers that do not do all", "[http][server]")
