@@ -74,6 +74,7 @@
 #include <serin/src/policy/router.cpp>
 #include <serin/src/policy/verdict.cpp>
 
+#include <serin/src/observe/duration_counts.cpp>
 #include <serin/src/observe/event.cpp>
 #include <serin/src/observe/observer.cpp>
 
