@@ -83,6 +83,9 @@
 #include <serin/src/client/client.cpp>
 #include <serin/src/client/client_impl.cpp>
 #include <serin/src/client/config.cpp>
+#include <serin/src/client/config_object.cpp>
+#include <serin/src/client/config_routes.cpp>
+#include <serin/src/client/config_upstreams.cpp>
 #include <serin/src/client/endpoints.cpp>
 #include <serin/src/client/request_attempt.cpp>
 #include <serin/src/client/stream_attempt.cpp>

@@ -33,6 +33,12 @@ std::size_t depth_of(std::string_view text)
         std::count_if(text.begin(), text.end(), [](char c) { return c == '[' || c == '{'; }));
 }
 
+template <class Items, class Member>
+bool is_one_of(Items const& items, Member name, std::string const& wanted)
+{
+    return std::ranges::find(items, wanted, name) != items.end();
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* bytes, std::size_t size)
@@ -64,6 +70,23 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* bytes, std::size_t siz
         for (auto const& field : u.headers)
             require(!field.name.empty() && field.value.find_first_of("\r\n") == std::string::npos);
         require(u.tls ? u.tls->ca_file.empty() : params.tls.ca_file.empty());
+        require(u.price.input >= 0 && u.price.output >= 0);
     }
+    for (serin::model_route const& m : params.models)
+    {
+        require(!m.name.empty() && !m.upstreams.empty());
+        for (serin::route_target const& t : m.upstreams)
+            require(is_one_of(params.upstreams, &serin::upstream::name, t.upstream));
+        for (auto const* const list :
+            {&m.fallbacks.on_failure, &m.fallbacks.on_context_length, &m.fallbacks.on_content_filter})
+            for (std::string const& name : *list)
+                require(name != m.name && is_one_of(params.models, &serin::model_route::name, name));
+    }
+    for (serin::rollout_params const& r : params.rollouts)
+        require(rollout_problem(r).empty() && is_one_of(params.models, &serin::model_route::name, r.model) &&
+                is_one_of(params.upstreams, &serin::upstream::name, r.candidate));
+    for (serin::mirror_params const& m : params.mirrors)
+        require(is_one_of(params.models, &serin::model_route::name, m.model) && m.share >= 0 && m.share <= 1 &&
+                is_one_of(params.upstreams, &serin::upstream::name, m.candidate));
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <serin/chat/dialect.hpp>
 #include <serin/core/headers.hpp>
 #include <serin/core/tls_params.hpp>
+#include <serin/policy/cost.hpp>
 #include <serin/policy/keys.hpp>
 #include <serin/policy/rate_limit.hpp>
 
@@ -43,6 +44,9 @@ struct upstream
 
     /// For `route_policy::priority`: the lower, the sooner it is asked.
     int priority = 0;
+
+    /// What its tokens cost: for `route_policy::cheapest`, and for what is told of calls. Nothing.
+    serin::price price = {};
 
     /// How many requests and tokens it may be sent, whatever the key. No limits.
     rate_limit_params limits = {};

@@ -4,14 +4,19 @@
 #include <serin/config.hpp>
 
 #include "catch.hpp"
+#include "source_file.hpp"
 
+#include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <unistd.h>
 
@@ -75,6 +80,73 @@ public:
         return set->keys.empty() ? "" : std::string(set->keys.front()->reveal());
     }
 
+    // What "everything that it can say" says about who answers.
+    void check_routes()
+    {
+        REQUIRE(params.models.size() == 3);
+        auto const& fast = params.models[0];
+        CHECK(fast.name == "fast");
+        REQUIRE(fast.upstreams.size() == 3);
+        CHECK(fast.upstreams[0].upstream == "stable");
+        CHECK(fast.upstreams[0].model.empty());
+        CHECK_FALSE(fast.upstreams[0].weight);
+        CHECK(fast.upstreams[1].upstream == "canary");
+        CHECK(fast.upstreams[1].model == "small");
+        CHECK(fast.upstreams[1].weight == 0u);
+        CHECK(fast.upstreams[2].upstream == "local");
+        CHECK(fast.policy == serin::route_policy::sticky);
+        CHECK(fast.recovery == serin::stream_recovery::buffer);
+        CHECK(fast.fallbacks.on_failure == std::vector<std::string>{"large", "plain"});
+        CHECK(fast.fallbacks.on_context_length == std::vector<std::string>{"large"});
+        CHECK(fast.fallbacks.on_content_filter == std::vector<std::string>{"plain"});
+        CHECK(params.models[1].policy == serin::route_policy::least_busy);
+        CHECK(params.models[2].policy == serin::route_policy::weighted);
+        CHECK_FALSE(params.models[2].recovery);
+        CHECK(params.models[2].fallbacks.on_failure.empty());
+
+        REQUIRE(params.rollouts.size() == 2);
+        serin::rollout_params const defaults;
+        auto const& plain = params.rollouts[0];
+        CHECK(plain.model == "fast");
+        CHECK(plain.candidate == "canary");
+        CHECK(plain.stages == defaults.stages);
+        CHECK(plain.hold == defaults.hold);
+        CHECK_FALSE(plain.sticky);
+        CHECK(plain.gates.error_rate == 0.01);
+        auto const& full = params.rollouts[1];
+        CHECK(full.stages == std::vector<double>{0.05, 1});
+        CHECK(full.hold == 1s);
+        CHECK(full.sticky);
+        CHECK_FALSE(full.gates.error_rate);
+        CHECK(full.gates.success_rate == 0.9);
+        CHECK(full.gates.p99 == std::optional<serin::duration>(300ms));
+        CHECK(full.gates.p99_of == serin::rollout_latency::first_token);
+        CHECK(full.gates.times_others == 2);
+        CHECK(full.gates.min_requests == 10);
+        CHECK(full.gates.min_requests_to_fail == 5);
+        CHECK(full.gates.window == 1min);
+        CHECK(full.gates.false_alarm == 0.05);
+
+        REQUIRE(params.mirrors.size() == 1);
+        auto const& mirror = params.mirrors[0];
+        CHECK(mirror.model == "large");
+        CHECK(mirror.candidate == "stable");
+        CHECK(mirror.share == 0.25);
+        CHECK(mirror.max_in_flight == 3);
+        CHECK(mirror.gates.error_rate == 0.01);
+        CHECK_FALSE(mirror.gates.success_rate);
+        CHECK_FALSE(mirror.gates.p99);
+        CHECK(std::isinf(mirror.gates.times_others));
+    }
+
+    // Two upstreams, a model of both, and these further members.
+    static std::string routed(std::string const& members)
+    {
+        return R"({"upstreams": [{"name": "a"}, {"name": "b", "weight": 0}, {"name": "c"}],
+                   "models": {"m": {"upstreams": ["a", "b"]}, "n": {"upstreams": ["a"]}})" +
+               (members.empty() ? "" : ", " + members) + "}";
+    }
+
     // That it is refused, with this cause and this message.
     void refuse(std::string const& text, std::string const& message, errc cause = errc::invalid_argument)
     {
@@ -105,7 +177,7 @@ TEST_CASE_METHOD(config_fixture, "config: everything that it can say")
     auto const ec = load(R"({
         "upstreams": [
             {"name": "stable", "base_url": "https://api.example.com/v1", "model": "big",
-             "keys": {"env": ["SERIN_TEST_CONFIG_A", "SERIN_TEST_CONFIG_B"]}, "weight": 80,
+             "keys": {"env": ["SERIN_TEST_CONFIG_A", "SERIN_TEST_CONFIG_B"]}, "weight": 80, "priority": 3,
              "price": {"input": 0.42, "output": 1}, "headers": {"X-Team": "canaries"}},
             {"name": "canary", "base_url": "https://api.example.com/v1", "keys": {"file": "canary.key"}, "weight": 20,
              "tls": {"ca_file": "ca.pem", "certificate_file": "cert.pem", "private_key_file": "key.pem"}},
@@ -123,10 +195,43 @@ TEST_CASE_METHOD(config_fixture, "config: everything that it can say")
                      "first_token": "15s", "idle": "2m", "token_idle": "0s", "total": "48h"},
         "pool": {"max_per_host": 10, "max_idle_per_host": 0, "max_idle": 5, "trim_delay": "1s", "idle_timeout": "30s",
                  "max_lifetime": "1h"},
+        "limits": {"head": 1000, "body": 2000, "event": 3000, "buffered": 4000},
+        "health": {"consecutive_failures": 0, "failure_rate": 1.5, "window": "10ms", "min_requests": 7,
+                   "ejection": "2s", "max_ejection": "1m", "jitter": 0},
+        "models": {
+            "fast": {"upstreams": ["stable", {"name": "canary", "model": "small", "weight": 0}, {"name": "local"}],
+                     "policy": "sticky", "stream_recovery": "buffer",
+                     "fallbacks": {"on_failure": ["large", "plain"], "on_context_length": ["large"],
+                                   "on_content_filter": ["plain"]}},
+            "large": {"upstreams": ["local"], "policy": "least_busy", "fallbacks": {"on_failure": ["fast"]}},
+            "plain": {"upstreams": ["stable", "canary"]}
+        },
+        "rollout": [
+            {"model": "fast", "candidate": "canary"},
+            {"model": "plain", "candidate": "canary", "stages": [0.05, 1], "hold": "1s", "sticky": true,
+             "gates": {"error_rate": null, "success_rate": 0.9, "p99": "300ms", "p99_of": "first_token",
+                       "times_others": 2, "min_requests": 10, "min_requests_to_fail": 5, "window": "1m",
+                       "false_alarm": 0.05}}
+        ],
+        "mirror": {"model": "large", "candidate": "stable", "share": 0.25, "max_in_flight": 3,
+                   "gates": {"success_rate": null, "p99": null, "times_others": null}},
         "tls": {"ca_file": "ca.pem"}
     })");
     INFO(why);
     REQUIRE_FALSE(ec);
+
+    CHECK(params.limits.head == 1000);
+    CHECK(params.limits.body == 2000);
+    CHECK(params.limits.event == 3000);
+    CHECK(params.limits.buffered == 4000);
+    CHECK(params.health.consecutive_failures == 0);
+    CHECK(params.health.failure_rate == 1.5);
+    CHECK(params.health.window == 10ms);
+    CHECK(params.health.min_requests == 7);
+    CHECK(params.health.ejection == 2s);
+    CHECK(params.health.max_ejection == 1min);
+    CHECK(params.health.jitter == 0);
+    check_routes();
 
     REQUIRE(params.upstreams.size() == 4);
     auto const& stable = params.upstreams[0];
@@ -134,6 +239,9 @@ TEST_CASE_METHOD(config_fixture, "config: everything that it can say")
     CHECK(stable.base_url == "https://api.example.com/v1");
     CHECK(stable.model == "big");
     CHECK(stable.weight == 80);
+    CHECK(stable.priority == 3);
+    CHECK(stable.price == serin::price{420'000'000, serin::one_dollar, {}, {}});
+    CHECK(params.upstreams[1].priority == 0);
     CHECK(stable.headers.find("x-team") == "canaries");
     CHECK_FALSE(stable.tls);
     CHECK(stable.keys->snapshot()->keys.size() == 2);
@@ -193,8 +301,7 @@ TEST_CASE_METHOD(config_fixture, "config: everything that it can say")
 
 TEST_CASE_METHOD(config_fixture, "config: the example in the documentation")
 {
-    auto const path = std::filesystem::path(__FILE__).parent_path() / "../../../docs/configuration.md";
-    std::ifstream file(path);
+    std::ifstream file(source_file("docs/configuration.md"));
     std::stringstream page;
     page << file.rdbuf();
     std::string text = page.str();
@@ -272,9 +379,8 @@ TEST_CASE_METHOD(config_fixture, "config: unknown members are named")
 
 TEST_CASE_METHOD(config_fixture, "config: what this version cannot do is refused rather than ignored")
 {
-    for (std::string const name : {"models", "rollout", "cache", "alerts"})
+    for (std::string const name : {"cache", "alerts"})
         refuse(with("\"" + name + "\": {}"), name + ": is not supported by this version");
-    refuse(one(R"("priority": 0)"), "upstreams[0].priority: is not supported by this version");
     refuse(with(R"("stream": {"recovery": "no"})"), "stream.recovery: must be \"fail\", \"restart\" or \"buffer\"");
     refuse(with(R"("retry": {"budget_ratio": "much"})"), "retry.budget_ratio: must be a number from 0");
     refuse(with(R"("hedge": {"after": "1s"})"), "hedge.after: there is no such setting");
@@ -293,6 +399,10 @@ TEST_CASE_METHOD(config_fixture, "config: values of the wrong type or range")
             first + R"({"name": "b", "weight": )" + bad + "}]}", "upstreams[1].weight: must be a whole number from 0");
     for (std::string const bad : {"0", "-1", "2.0", "\"5\"", "2147483648"})
         refuse(with(R"("retry": {"max_attempts": )" + bad + "}"), "retry.max_attempts: must be a whole number from 1");
+    refuse(with(R"("limits": {"body": 0})"), "limits.body: must be a whole number from 1");
+    refuse(with(R"("health": {"window": "1ms"})"), "health.window: must be at least 10 ms");
+    refuse(with(R"("health": {"jitter": 2})"), "health.jitter: must be a number from 0 to 1");
+    refuse(one(R"("priority": -1)"), "upstreams[0].priority: must be a whole number from 0");
     refuse(with(R"("pool": {"max_per_host": 0})"), "pool.max_per_host: must be a whole number from 1");
     for (std::string const bad : {"5", "\"\"", "\"5\"", "\"s\"", "\"5 s\"", "\" 5s\"", "\"5s \"", "\"-5s\"", "\"+5s\"",
              "\"5d\"", "\"5S\"", "\"1e3s\"", "\"nans\"", "\"infs\"", "\".5s\"", "\"99999999h\"", "null", "[\"5s\"]"})
@@ -303,8 +413,138 @@ TEST_CASE_METHOD(config_fixture, "config: values of the wrong type or range")
     refuse(one(R"("model": 5)"), "upstreams[0].model: must be a string");
     refuse(one(R"("model": "a\u0000b")"), "upstreams[0].model: must not hold control characters");
     refuse(one(R"("allow_insecure_key": "yes")"), "upstreams[0].allow_insecure_key: must be true or false");
-    refuse(one(R"("price": {"input": -1})"), "upstreams[0].price.input: must be a number from 0");
+    refuse(one(R"("price": {"input": -1})"),
+        "upstreams[0].price.input: must be a number of dollars from 0, with at most 9 decimals");
     refuse(one(R"("price": 1)"), "upstreams[0].price: must be an object");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: prices are taken to the last decimal")
+{
+    std::pair<char const*, serin::nano_dollars> const amounts[] = {{"0", 0}, {"0.1", 100'000'000}, {"0.07", 70'000'000},
+        {"1e-9", 1}, {"0.000000001", 1}, {"1.10", 1'100'000'000}, {"2.675", 2'675'000'000}, {"15", 15'000'000'000},
+        {"123456.789012345", 123'456'789'012'345}, {"9000000000", 9'000'000'000'000'000'000}, {"-0.0", 0}};
+    for (auto const& [text, amount] : amounts)
+    {
+        CAPTURE(text);
+        REQUIRE_FALSE(load(one(R"("price": {"output": )" + std::string(text) + R"(, "reasoning": 0})")));
+        CHECK(params.upstreams[0].price == serin::price{0, amount, {}, 0});
+    }
+    REQUIRE_FALSE(load(one(R"("price": {"input": 2.5, "cached_input": 0.625})")));
+    CHECK(params.upstreams[0].price == serin::price{2'500'000'000, 0, 625'000'000, {}});
+    for (std::string const bad : {"-0.1", "1e-10", "0.1234567891", "1e10", "9000000001", "1e300", "\"1\"", "null"})
+        refuse(one("\"price\": {\"reasoning\": " + bad + "}"),
+            "upstreams[0].price.reasoning: must be a number of dollars from 0, with at most 9 decimals");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: a model names its upstreams")
+{
+    auto const model = [](std::string const& members) {
+        return R"({"upstreams": [{"name": "a"}, {"name": "b", "weight": 0}], "models": {"m": {)" + members + "}}}";
+    };
+    std::string const start = "models.m.";
+    CHECK_FALSE(load(model(R"("upstreams": ["b", "a"])")));
+    CHECK_FALSE(load(model(R"("upstreams": [{"name": "b", "weight": 1}])")));
+    refuse(with(R"("models": [])"), "models: must be an object");
+    refuse(with(R"("models": {"": {"upstreams": ["default"]}})"), "models: a model has no name");
+    refuse(with(R"("models": {"m": "default"})"), "models.m: must be an object");
+    for (std::string const bad : {R"("policy": "weighted")", R"("upstreams": [])", R"("upstreams": "a")"})
+        refuse(model(bad), start + "upstreams: must be an array of at least one upstream");
+    refuse(model(R"("upstreams": ["a", 1])"), start + "upstreams[1]: must be the name of an upstream or an object");
+    refuse(model(R"("upstreams": ["a", "x"])"), start + "upstreams[1]: there is no upstream \"x\"");
+    refuse(model(R"("upstreams": ["a", {"name": "a"}])"), start + "upstreams[1]: \"a\" is given twice");
+    refuse(model(R"("upstreams": [{"model": "x"}])"), start + "upstreams[0].name: must be the name of an upstream");
+    refuse(
+        model(R"("upstreams": [{"name": "a", "wieght": 1}])"), start + "upstreams[0].wieght: there is no such setting");
+    refuse(model(R"("upstreams": [{"name": "a", "weight": -1}])"),
+        start + "upstreams[0].weight: must be a whole number from 0");
+    std::string const nobody = start + "upstreams: every weight is 0: no upstream would be asked";
+    refuse(model(R"("upstreams": ["b"])"), nobody);
+    refuse(model(R"("upstreams": ["b", {"name": "a", "weight": 0}])"), nobody);
+    refuse(model(R"("upstreams": ["a"], "policy": "best")"),
+        start + "policy: must be \"weighted\", \"priority\", \"cheapest\", \"latency\", \"least_busy\" or \"sticky\"");
+    refuse(model(R"("upstreams": ["a"], "stream_recovery": "no")"),
+        start + "stream_recovery: must be \"fail\", \"restart\" or \"buffer\"");
+    refuse(model(R"("upstreams": ["a"], "weight": 1)"), start + "weight: there is no such setting");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: fallbacks are other models, and may lead back")
+{
+    auto const fallbacks = [](std::string const& members) {
+        return R"({"upstreams": [{}], "models": {
+            "m": {"upstreams": ["default"], "fallbacks": {)" +
+               members + R"(}},
+            "n": {"upstreams": ["default"], "fallbacks": {"on_failure": ["m"]}}}})";
+    };
+    std::string const start = "models.m.fallbacks.";
+    CHECK_FALSE(load(fallbacks(R"("on_failure": ["n"], "on_context_length": [], "on_content_filter": ["n"])")));
+    refuse(fallbacks(R"("on_failure": "n")"), start + "on_failure: must be an array of names of models");
+    refuse(fallbacks(R"("on_failure": ["n", 1])"), start + "on_failure[1]: must be the name of a model");
+    refuse(fallbacks(R"("on_context_length": ["x"])"), start + "on_context_length[0]: there is no model \"x\"");
+    refuse(fallbacks(R"("on_content_filter": ["m"])"), start + "on_content_filter[0]: is the model itself");
+    refuse(fallbacks(R"("on_failure": ["n", "n"])"), start + "on_failure[1]: \"n\" is given twice");
+    refuse(fallbacks(R"("on_timeout": ["n"])"), start + "on_timeout: there is no such setting");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: a rollout is about an upstream of its model")
+{
+    auto const rollout = [](std::string const& members) {
+        return routed(R"("rollout": {"model": "m", "candidate": "b")" + (members.empty() ? "" : ", " + members) + "}");
+    };
+    CHECK_FALSE(load(rollout("")));
+    CHECK_FALSE(load(routed(R"("rollout": [])")));
+    refuse(routed(R"("rollout": 1)"), "rollout: must be an object");
+    refuse(routed(R"("rollout": [1])"), "rollout[0]: must be an object");
+    refuse(routed(R"("rollout": {"candidate": "b"})"), "rollout.model: must be the name of a model in \"models\"");
+    refuse(routed(R"("rollout": {"model": "x", "candidate": "b"})"), "rollout.model: there is no model \"x\"");
+    refuse(routed(R"("rollout": {"model": "m"})"), "rollout.candidate: must be the name of an upstream");
+    refuse(routed(R"("rollout": {"model": "m", "candidate": "x"})"), "rollout.candidate: there is no upstream \"x\"");
+    refuse(routed(R"("rollout": {"model": "m", "candidate": "c"})"),
+        "rollout.candidate: \"c\" is not an upstream of the model \"m\"");
+    for (std::string const lonely : {R"("model": "n", "candidate": "a")", R"("model": "m", "candidate": "a")"})
+        refuse(routed("\"rollout\": {" + lonely + "}"),
+            "rollout.candidate: the model \"" + lonely.substr(10, 1) + "\" has no other upstream with a weight");
+    refuse(routed(R"("rollout": [{"model": "m", "candidate": "b"}, {"model": "m", "candidate": "b"}])"),
+        "rollout[1]: there is another one for the model \"m\"");
+    refuse(rollout(R"("stages": [])"), "rollout.stages: must be an array of at least one share");
+    refuse(rollout(R"("stages": 0.5)"), "rollout.stages: must be an array of at least one share");
+    for (std::string const bad : {"0", "1.01", "-1", "\"10%\"", "null"})
+        refuse(rollout("\"stages\": [0.1, " + bad + "]"), "rollout.stages[1]: must be a number above 0 and at most 1");
+    refuse(rollout(R"("stages": [0.1, 0.1])"), "rollout.stages[1]: must be more than the stage before");
+    refuse(rollout(R"("hold": 48)"), std::string("rollout.hold: ") + duration_text);
+    refuse(rollout(R"("gates": {"error_rate": 1.5})"), "rollout.gates.error_rate: must be a number from 0 to 1");
+    refuse(rollout(R"("gates": {"p99": "0s"})"), "rollout.gates.p99: must not be zero");
+    refuse(rollout(R"("gates": {"p99_of": "all"})"), "rollout.gates.p99_of: must be \"call\" or \"first_token\"");
+    refuse(rollout(R"("gates": {"times_others": 0.5})"), "rollout.gates.times_others: must be a number from 1");
+    refuse(rollout(R"("gates": {"window": "9ms"})"), "rollout.gates.window: must be at least 10 ms");
+    refuse(rollout(R"("gates": {"false_alarm": -1})"), "rollout.gates.false_alarm: must be a number from 0 to 1");
+    refuse(rollout(R"("gates": {"min_requests": 0.5})"), "rollout.gates.min_requests: must be a whole number from 0");
+    refuse(rollout(R"("gates": {"p95": "1s"})"), "rollout.gates.p95: there is no such setting");
+    refuse(rollout(R"("stage": 1)"), "rollout.stage: there is no such setting");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: a mirror is about a model and any upstream")
+{
+    auto const mirror = [](std::string const& members) { return routed("\"mirror\": {" + members + "}"); };
+    CHECK_FALSE(load(mirror(R"("model": "m", "candidate": "c", "share": 1)")));
+    refuse(mirror(R"("model": "x", "candidate": "c", "share": 1)"), "mirror.model: there is no model \"x\"");
+    refuse(mirror(R"("model": "m", "candidate": "x", "share": 1)"), "mirror.candidate: there is no upstream \"x\"");
+    refuse(mirror(R"("model": "m", "candidate": "c")"), "mirror.share: must be a number from 0 to 1");
+    refuse(mirror(R"("model": "m", "candidate": "c", "share": 2)"), "mirror.share: must be a number from 0 to 1");
+    refuse(mirror(R"("model": "m", "candidate": "c", "share": 1, "max_in_flight": 0)"),
+        "mirror.max_in_flight: must be a whole number from 1");
+    refuse(mirror(R"("model": "m", "candidate": "c", "share": 1, "stages": [1])"),
+        "mirror.stages: there is no such setting");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: models, rollouts and mirrors go when they are not mentioned any more")
+{
+    REQUIRE_FALSE(load(routed(R"("rollout": {"model": "m", "candidate": "b"},
+                                 "mirror": {"model": "m", "candidate": "c", "share": 1})")));
+    CHECK(params.models.size() == 2);
+    REQUIRE_FALSE(load(one("")));
+    CHECK(params.models.empty());
+    CHECK(params.rollouts.empty());
+    CHECK(params.mirrors.empty());
 }
 
 TEST_CASE_METHOD(config_fixture, "config: dialects by their names")
@@ -342,7 +582,8 @@ TEST_CASE_METHOD(config_fixture, "config: dialects that cannot be spoken")
 {
     std::string const start = "upstreams[0].";
     for (std::string const bad : {"\"\"", "\"OpenAI\"", "\"azur\", \"api_version\": \"1\""})
-        refuse(one("\"dialect\": " + bad), start + "dialect: must be one of openai, azure, openrouter and generic");
+        refuse(one("\"dialect\": " + bad),
+            start + "dialect: must be \"openai\", \"azure\", \"openrouter\" or \"generic\"");
     refuse(one(R"("dialect": {"name": "azure"})"), start + "dialect: must be a string");
     refuse(one(R"("dialect": "azure")"), start + "api_version: the dialect azure needs it");
     refuse(one(R"("dialect": "azure", "api_version": "")"), start + "api_version: the dialect azure needs it");

@@ -4,10 +4,10 @@
 #include "../../../tools/serin/exit_status.hpp"
 
 #include "catch.hpp"
+#include "source_file.hpp"
 
 #include <boost/asio/error.hpp>
 
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
@@ -25,8 +25,7 @@ constexpr int last_errc = static_cast<int>(errc::memory_limit);
 // The causes of each status, as the documentation has them.
 std::map<int, std::set<std::string>> documented()
 {
-    auto const path = std::filesystem::path(__FILE__).parent_path() / "../../../docs/exit-statuses.md";
-    std::ifstream file(path);
+    std::ifstream file(source_file("docs/exit-statuses.md"));
     REQUIRE(file);
     std::map<int, std::set<std::string>> table;
     for (std::string line; std::getline(file, line);)
