@@ -57,6 +57,7 @@
 #include <serin/src/policy/binomial.cpp>
 #include <serin/src/policy/circuit.cpp>
 #include <serin/src/policy/cost.cpp>
+#include <serin/src/policy/cost_ledger.cpp>
 #include <serin/src/policy/duration_histogram.cpp>
 #include <serin/src/policy/file_keys.cpp>
 #include <serin/src/policy/function_keys.cpp>
@@ -66,6 +67,7 @@
 #include <serin/src/policy/keys.cpp>
 #include <serin/src/policy/limit_gate.cpp>
 #include <serin/src/policy/outcome_window.cpp>
+#include <serin/src/policy/price_table.cpp>
 #include <serin/src/policy/rate_limiter.cpp>
 #include <serin/src/policy/read_keys.cpp>
 #include <serin/src/policy/retry.cpp>
