@@ -108,6 +108,11 @@ route_table::route_table(route_policy policy, std::vector<target> targets, std::
         weights_[split_->candidate] = 0;
     if (!std::ranges::all_of(weights_, is_zero))
         by_weight_.emplace(weights_);
+    for (std::size_t i = 0; i < weights_.size(); ++i)
+        if (weights_[i] != 0)
+            sticky_.push_back({mix_bits(hashes_[i]), 1.0 / weights_[i], i});
+    // Those that win most often first: then there is little to be found among the others.
+    std::ranges::stable_sort(sticky_, {}, &sticky_target::per_weight);
 }
 
 std::optional<std::size_t> route_table::pick(
@@ -242,7 +247,7 @@ std::optional<std::size_t> route_table::pick_quicker(
     return cost(second) < cost(first) ? second : first;
 }
 
-// Weighted rendezvous hashing: each target draws a number for the key, -w/ln(h) with h uniform, and the highest wins,
+// Weighted rendezvous hashing: each target draws a number for the key, -ln(u)/w with u uniform, and the lowest wins,
 // which happens to each in proportion to its weight. A changed weight changes one target's number only, so that keys
 // move to this target or away from it and nowhere else; the same holds for targets that come, go or are unavailable.
 std::optional<std::size_t> route_table::pick_sticky(
@@ -250,16 +255,17 @@ std::optional<std::size_t> route_table::pick_sticky(
 {
     std::uint64_t const hash = stable_hash(key);
     std::optional<std::size_t> best;
-    double highest = 0;
-    for (std::size_t i = 0; i < weights_.size(); ++i)
+    double lowest = std::numeric_limits<double>::infinity();
+    for (sticky_target const& t : sticky_)
     {
-        if (!usable(facts, i))
+        double const u = unit_interval(mix_bits(hash + t.salt));
+        // -ln(u) is more than 1 - u: most targets are out of the question before it comes to the logarithm.
+        if ((1 - u) * t.per_weight >= lowest || !usable(facts, t.index))
             continue;
-        double const score = -static_cast<double>(weights_[i]) / std::log(unit_interval(stable_hash(hash, hashes_[i])));
-        if (!best || score > highest)
+        if (double const draw = -std::log(u) * t.per_weight; draw < lowest)
         {
-            best = i;
-            highest = score;
+            best = t.index;
+            lowest = draw;
         }
     }
     return best;

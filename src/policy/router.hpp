@@ -93,6 +93,13 @@ public:
         std::span<route_facts const> facts, std::string_view key, std::uint64_t random) const noexcept;
 
 private:
+    struct sticky_target
+    {
+        std::uint64_t salt = 0;
+        double per_weight = 0; // 1 / weight
+        std::size_t index = 0;
+    };
+
     bool usable(std::span<route_facts const> facts, std::size_t i) const noexcept
     {
         return weights_[i] != 0 && (facts.empty() || (facts[i].available && !facts[i].tried));
@@ -113,6 +120,7 @@ private:
     std::optional<split> split_;
     std::vector<unsigned> weights_; // As the policy sees them
     std::vector<std::uint64_t> hashes_;
+    std::vector<sticky_target> sticky_;    // Those that have a weight
     std::optional<alias_table> by_weight_; // Not set: no target is left for the policy.
 };
 

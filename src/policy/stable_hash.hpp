@@ -4,6 +4,7 @@
 #ifndef SERIN_SRC_POLICY_STABLE_HASH_HPP
 #define SERIN_SRC_POLICY_STABLE_HASH_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -17,13 +18,22 @@ constexpr std::uint64_t mix_bits(std::uint64_t z) noexcept
     return z ^ (z >> 31);
 }
 
-// FNV-1a, mixed: the same in every process and on every machine, unlike std::hash.
+// The same in every process and on every machine, unlike std::hash. Eight bytes at a time: keys are names of users and
+// conversations, often 36 characters.
 constexpr std::uint64_t stable_hash(std::string_view text) noexcept
 {
-    std::uint64_t h = 0xcbf29ce484222325u;
-    for (char const c : text)
-        h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    return mix_bits(h);
+    constexpr std::size_t word = 8;
+    auto const load = [text](std::size_t at, std::size_t count) {
+        std::uint64_t bytes = 0;
+        for (std::size_t i = 0; i < count; ++i)
+            bytes |= std::uint64_t{static_cast<unsigned char>(text[at + i])} << (8 * i);
+        return bytes;
+    };
+    std::uint64_t h = 0xcbf29ce484222325u ^ text.size();
+    std::size_t at = 0;
+    for (; text.size() - at >= word; at += word)
+        h = mix_bits(h ^ load(at, word));
+    return mix_bits(mix_bits(h ^ load(at, text.size() - at)));
 }
 
 // Of two hashes, whose order counts.
