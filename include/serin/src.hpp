@@ -76,8 +76,13 @@
 #include <serin/src/policy/router.cpp>
 #include <serin/src/policy/verdict.cpp>
 
+#include <serin/src/observe/bucket_counts.cpp>
 #include <serin/src/observe/duration_counts.cpp>
 #include <serin/src/observe/event.cpp>
+#include <serin/src/observe/metric_family.cpp>
+#include <serin/src/observe/metric_report.cpp>
+#include <serin/src/observe/metric_series.cpp>
+#include <serin/src/observe/metrics.cpp>
 #include <serin/src/observe/observer.cpp>
 
 #include <serin/src/client/call.cpp>
