@@ -38,6 +38,7 @@
 
 #include <serin/src/chat/accumulator.cpp>
 #include <serin/src/chat/base64.cpp>
+#include <serin/src/chat/delta_record.cpp>
 #include <serin/src/chat/dialect.cpp>
 #include <serin/src/chat/embedding.cpp>
 #include <serin/src/chat/embedding_wire.cpp>
@@ -55,6 +56,8 @@
 #include <serin/src/chat/wire_write.cpp>
 
 #include <serin/src/policy/binomial.cpp>
+#include <serin/src/policy/cache_key.cpp>
+#include <serin/src/policy/cached_answer.cpp>
 #include <serin/src/policy/circuit.cpp>
 #include <serin/src/policy/cost.cpp>
 #include <serin/src/policy/cost_ledger.cpp>
@@ -66,6 +69,8 @@
 #include <serin/src/policy/key_ring.cpp>
 #include <serin/src/policy/keys.cpp>
 #include <serin/src/policy/limit_gate.cpp>
+#include <serin/src/policy/lru_table.cpp>
+#include <serin/src/policy/memory_cache.cpp>
 #include <serin/src/policy/outcome_window.cpp>
 #include <serin/src/policy/price_table.cpp>
 #include <serin/src/policy/rate_limiter.cpp>

@@ -75,6 +75,14 @@ public:
     web_search_params() {}
 };
 
+/// What a call has to do with the client's cache of answers, if it has one; see cache_params.
+enum class cache_use
+{
+    as_configured, ///< An answer that is kept will do, and the server's is kept.
+    bypass,        ///< The server is asked, and nothing is kept.
+    refresh,       ///< The server is asked, and its answer replaces the one that is kept.
+};
+
 /// What to ask a model. A parameter that is not set is not sent, and the server's default holds.
 /// Values are checked by @ref validate before anything is sent. Distinct objects may be used from distinct threads.
 class chat_request
@@ -130,6 +138,12 @@ public:
 
     /// Replaces the client's deadline for everything: all attempts and the waits between them.
     std::optional<std::chrono::steady_clock::duration> timeout;
+
+    /// On whose behalf: no answer that is kept for one tenant is given to another. Not sent.
+    std::string tenant;
+
+    /// Whether the client's cache of answers may answer, and keep what the server answers. Not sent.
+    cache_use cache = cache_use::as_configured;
 
     chat_request() {}
     explicit chat_request(std::string model_name) : model(std::move(model_name)) {}

@@ -85,6 +85,10 @@ public:
     std::string request_id;           ///< The server's name for the request. Filled by the client.
     std::string extra;                ///< Other members, a JSON object or empty.
 
+    /// No request was made for this call: the answer was kept from an earlier one, or an identical call that was under
+    /// way has brought it. Its usage is that of the request that was made. Filled by the client.
+    bool from_cache = false;
+
     chat_response() {}
 
     /// The answer of the lowest index; null if there is none.
