@@ -15,6 +15,7 @@ install(DIRECTORY src/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/serin/src
     FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cpp"
     PATTERN "src/mock" EXCLUDE
     PATTERN "src/gateway" EXCLUDE
+    PATTERN "src/redis" EXCLUDE
     PATTERN "src/http/server*" EXCLUDE)
 
 configure_package_config_file(cmake/serinConfig.cmake.in ${PROJECT_BINARY_DIR}/serinConfig.cmake
@@ -44,3 +45,10 @@ configure_file(cmake/serin.pc.in ${PROJECT_BINARY_DIR}/serin.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/serin.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# Apart, so that only programs that use it need hiredis.
+if(TARGET serin_redis)
+    install(TARGETS serin_redis EXPORT serin_redis FILE_SET HEADERS)
+    install(EXPORT serin_redis NAMESPACE serin:: FILE serinRedisTargets.cmake DESTINATION ${package_dir})
+    install(FILES cmake/find_hiredis.cmake DESTINATION ${package_dir})
+endif()
