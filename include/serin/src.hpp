@@ -79,6 +79,7 @@
 #include <serin/src/policy/retry_budget.cpp>
 #include <serin/src/policy/rollout.cpp>
 #include <serin/src/policy/router.cpp>
+#include <serin/src/policy/shared_gate.cpp>
 #include <serin/src/policy/verdict.cpp>
 
 #include <serin/src/observe/bucket_counts.cpp>
