@@ -85,11 +85,14 @@
 #include <serin/src/observe/bucket_counts.cpp>
 #include <serin/src/observe/duration_counts.cpp>
 #include <serin/src/observe/event.cpp>
+#include <serin/src/observe/event_log.cpp>
+#include <serin/src/observe/log_line.cpp>
 #include <serin/src/observe/metric_family.cpp>
 #include <serin/src/observe/metric_report.cpp>
 #include <serin/src/observe/metric_series.cpp>
 #include <serin/src/observe/metrics.cpp>
 #include <serin/src/observe/observer.cpp>
+#include <serin/src/observe/stderr_logger.cpp>
 
 #include <serin/src/client/call.cpp>
 #include <serin/src/client/call_fsm.cpp>
