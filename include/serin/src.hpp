@@ -82,6 +82,9 @@
 #include <serin/src/policy/shared_gate.cpp>
 #include <serin/src/policy/verdict.cpp>
 
+#include <serin/src/observe/alert.cpp>
+#include <serin/src/observe/alert_text.cpp>
+#include <serin/src/observe/alert_watch.cpp>
 #include <serin/src/observe/bucket_counts.cpp>
 #include <serin/src/observe/duration_counts.cpp>
 #include <serin/src/observe/event.cpp>
@@ -93,6 +96,7 @@
 #include <serin/src/observe/metrics.cpp>
 #include <serin/src/observe/observer.cpp>
 #include <serin/src/observe/stderr_logger.cpp>
+#include <serin/src/observe/webhook_target.cpp>
 
 #include <serin/src/client/call.cpp>
 #include <serin/src/client/call_fsm.cpp>
