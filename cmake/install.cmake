@@ -6,7 +6,7 @@
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/serin)
 
-install(TARGETS serin serin_mock EXPORT serin FILE_SET HEADERS)
+install(TARGETS serin serin_gateway serin_mock EXPORT serin FILE_SET HEADERS)
 install(TARGETS serin_header_only EXPORT serin)
 install(EXPORT serin NAMESPACE serin:: FILE serinTargets.cmake DESTINATION ${package_dir})
 
