@@ -22,8 +22,10 @@ MARK = re.compile(r"^<!--\s*doc:\s*(.*)$")
 WORDS = {"declarations", "continues", "compile", "skip", "config", "output", "before", "after"}
 NEEDS_REASON = {"compile", "skip"}
 
-# What is at the level of a namespace is told by its first line, where no mark says so.
-DECLARATION = re.compile(r"^(struct|class|enum|template|BOOST_DESCRIBE|(serin::)?asio::awaitable<.*>\s+\w+\(|\w+ \w+\(.*\)$)")
+# What is at the level of a namespace is told by its first lines, where no mark says so: a type, or a function's head.
+DECLARATION = re.compile(
+    r"^(//.*\n|#.*\n|namespace asio =.*\n|\s*\n)*((struct|class|enum|template|BOOST_DESCRIBE)\b|(?!for\b|while\b|if\b|switch\b)\w[^;{}=]*\([^;{}]*\)[ \w]*\n\{)"
+)
 
 # Nothing in a test leaves this machine.
 BASE_URL = re.compile(r'(base_url\s*=\s*)("https?://[^"]*")')
@@ -210,7 +212,6 @@ class Page:
             self.open.append(block)
             return
         self.close()
-        first = next((l for l in block.text.split("\n") if l and not l.startswith(("//", "#", "namespace asio ="))), "")
         if is_config:
             self.count += 1
             self.body += (
@@ -218,7 +219,7 @@ class Page:
                 f"    environment.check_config({literal(block.text)});\n}}\n"
                 f'doc::fragment const add_config_{block.line}("{self.name}", "{block}", &config_{block.line});\n\n'
             )
-        elif "declarations" in block.marks or DECLARATION.match(first):
+        elif "declarations" in block.marks or DECLARATION.match(block.text):
             self.count += 1
             self.body += self.whole(block) + "\n"
         else:
@@ -231,7 +232,7 @@ class Page:
         self.count += 1
         code = "".join(self.whole(block) for block in blocks)
         head = blocks[0]
-        coroutine = re.search(r"\bco_(await|return)\b", re.sub(r"\[[^]]*\][^{;]*awaitable", "", code)) is not None
+        coroutine = re.search(r"\bco_(await|return)\b", code) is not None
         reasons = [block.reason for block in blocks if "compile" in block.marks]
         result = "serin::asio::awaitable<void>" if coroutine else "void"
         self.body += (

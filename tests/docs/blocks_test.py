@@ -44,6 +44,14 @@ class BlocksTest(unittest.TestCase):
         files, _ = make("```cpp\n// A comment\nstruct a {};\n```\n")
         self.assertNotIn("block_", files["page_readme.cpp"])
 
+    def test_a_head_of_a_function_is_a_declaration(self):
+        files, _ = make("```cpp\nstd::string_view f(\n    int a, int b) noexcept\n{\n}\n```\n")
+        self.assertNotIn("block_", files["page_readme.cpp"])
+
+    def test_a_loop_is_no_declaration(self):
+        files, _ = make("```cpp\nfor (int a : f())\n{\n}\nwhile (h())\n{\n}\n```\n")
+        self.assertIn("block_", files["page_readme.cpp"])
+
     def test_a_block_that_continues_is_in_the_same_scope(self):
         files, _ = make("```cpp\nint a = 0;\n```\n\n<!-- doc: continues -->\n```cpp\n++a;\n```\n")
         self.assertEqual(files["page_readme.cpp"].count("void block_"), 1)
