@@ -6,8 +6,7 @@
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/serin)
 
-install(TARGETS serin serin_gateway serin_mock EXPORT serin FILE_SET HEADERS)
-install(TARGETS serin_header_only EXPORT serin)
+install(TARGETS ${SERIN_LIBRARIES} serin_header_only EXPORT serin FILE_SET HEADERS)
 install(EXPORT serin NAMESPACE serin:: FILE serinTargets.cmake DESTINATION ${package_dir})
 
 install(FILES include/serin/src.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/serin)
@@ -27,7 +26,12 @@ install(FILES ${PROJECT_BINARY_DIR}/serinConfig.cmake ${PROJECT_BINARY_DIR}/seri
 
 set(private_requires "libssl >= 3.0")
 set(private_libs "-lboost_url")
-if(BUILD_SHARED_LIBS)
+if(SERIN_HEADER_ONLY)
+    set(pkg_requires "nlohmann_json >= 3.11 libssl >= 3.0 libcrypto >= 3.0")
+    set(pkg_requires_private "")
+    set(pkg_libs "${private_libs}")
+    set(pkg_libs_private "")
+elseif(BUILD_SHARED_LIBS)
     set(pkg_requires "nlohmann_json >= 3.11")
     set(pkg_requires_private "${private_requires}")
     set(pkg_libs "-L\${libdir} -lserin")

@@ -34,8 +34,6 @@ struct call_request
     std::size_t inputs = 0;       // How many items the answer must have; 0: unknown.
     std::uint64_t max_answer = 0; // How many tokens the answer may have; 0: unknown.
     std::optional<duration> timeout;
-    bool keep_events = false; // Of a stream: as text, to be sent on; never begun anew after its first token
-    bool show_usage = false;  // and so is a chunk with the usage alone.
 };
 
 // One try of a call at one upstream, and what is known of it afterwards.

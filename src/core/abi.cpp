@@ -9,7 +9,8 @@ template <class Settings>
 void serin_was_compiled_with_another_boost_version_or_other_BOOST_ASIO_macros_than() noexcept
 {}
 
-template void
+// Said here, as it does not follow from the header: see cmake/visibility.cmake.
+template __attribute__((visibility("default"))) void
 serin_was_compiled_with_another_boost_version_or_other_BOOST_ASIO_macros_than<settings_of_this_file>() noexcept;
 
 } // namespace serin::abi
