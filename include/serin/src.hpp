@@ -107,7 +107,9 @@
 #include <serin/src/client/config_routes.cpp>
 #include <serin/src/client/config_upstreams.cpp>
 #include <serin/src/client/endpoints.cpp>
+#include <serin/src/client/mirror_call.cpp>
 #include <serin/src/client/request_attempt.cpp>
+#include <serin/src/client/routing.cpp>
 #include <serin/src/client/stream_attempt.cpp>
 #include <serin/src/client/stream_call.cpp>
 #include <serin/src/client/tools.cpp>

@@ -4,18 +4,22 @@
 #include "call.hpp"
 
 #include "../chat/wire_write.hpp"
+#include "mirror_call.hpp"
 
 #include <boost/asio/error.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace serin {
 
-call::call(std::shared_ptr<client_impl> client, diagnostics* diag)
+call::call(std::shared_ptr<client_impl> client, diagnostics* diag) : call(client, client->current(), diag) {}
+
+call::call(std::shared_ptr<client_impl> client, std::shared_ptr<routing const> config, diagnostics* diag)
     : fiber(make_fiber_executor(client->executor, client->params.thread_safe), client->group),
       client_(std::move(client)),
       diag_(diag),
-      fsm_(client_->params.retry, client_->weights)
+      config_(std::move(config))
 {}
 
 call::~call()
@@ -25,17 +29,48 @@ call::~call()
 
 void call::begin(call_request request)
 {
+    route const& r = request.model_in_body ? config_->of(request.model) : config_->routes.front();
+    begin(std::move(request), r);
+    if (r.mirror && request_.path == &dialect::chat_path)
+        mirror_call::launch(client_, config_, r, request_);
+}
+
+void call::begin(call_request request, route const& through)
+{
     request_ = std::move(request);
+    asked_for_ = route_ = &through;
+    request_.recovery = through.recovery;
     if (request_.model_in_body)
         append_request(request_.model_member, request_.model, {});
-    auto const total = request_.timeout.value_or(client_->params.timeouts.total);
+    auto const total = request_.timeout.value_or(config_->params.timeouts.total);
     set_total_deadline(deadline_after(total));
     deadline_ = add_saturated(client_->clock->now(), total);
 }
 
 task<error_code> call::answer()
 {
-    return try_until_done(client_->start_call(fsm_));
+    return try_everybody(start_route());
+}
+
+task<error_code> call::answer_once()
+{
+    last_ = next_attempt(0, duration());
+    error_code const ec = co_await last_->run(*this, deadline_);
+    note_end(*last_, ec);
+    if (!ec)
+        last_->accept_key();
+    if (ec || last_->is_complete())
+    {
+        last_->settle_use(ec);
+        last_->settle_key(ec);
+        last_->drop();
+    }
+    else
+    {
+        last_->answered(attempts_[last_->trail_place()].duration);
+    }
+    clear_deadline();
+    co_return ec;
 }
 
 task<error_code> call::answer_again(error_code why, std::unique_ptr<request_attempt>& broken)
@@ -44,9 +79,64 @@ task<error_code> call::answer_again(error_code why, std::unique_ptr<request_atte
     if (next.what == call_fsm::action::finish)
         co_return why;
     broken = std::move(last_);
-    error_code const ec = co_await try_until_done(next);
+    error_code const ec = co_await try_everybody(next);
     if (!last_)
         last_ = std::move(broken);
+    co_return ec;
+}
+
+call_fsm::step call::start_route()
+{
+    routes_tried_.push_back(route_);
+    fsm_.emplace(config_->params.retry, *route_->table, request_.sticky_key);
+    return client_->start_call(*fsm_, *route_, estimate());
+}
+
+// What the request may use.
+client_impl::estimate call::estimate() const noexcept
+{
+    constexpr std::uint64_t bytes_per_token = 4; // What English text comes to
+    return {request_.body.size() / bytes_per_token, request_.max_answer};
+}
+
+// The attempts at one model have come to an end with `ec`. Whether another model is to be asked.
+bool call::fall_back(error_code ec)
+{
+    verdict const v = judge(ec, {}, true);
+    bool const of_upstreams = (v.same || v.other) && gave_up_ != give_up::deadline;
+    auto const& lists = asked_for_->fallbacks;
+    auto const& list = ec == errc::context_length_exceeded ? lists.on_context_length
+                       : ec == errc::content_filtered      ? lists.on_content_filter
+                                                           : lists.on_failure;
+    if (list.empty() || interrupted() || (&list == &lists.on_failure && !of_upstreams))
+        return false;
+    for (std::string const& name : list)
+    {
+        route const* const next = config_->find(name);
+        if (std::ranges::find(routes_tried_, next) != routes_tried_.end())
+            continue;
+        if (of_upstreams && !client_->pay_for_fallback())
+        {
+            gave_up_ = give_up::budget;
+            return false;
+        }
+        if (client_->logs())
+            client_->log(log_level::debug, "falls back on " + name + " after " + std::string(kind_name(ec)));
+        route_ = next;
+        return true;
+    }
+    return false;
+}
+
+// One model after another, as far as there are fallbacks.
+task<error_code> call::try_everybody(call_fsm::step next)
+{
+    error_code ec = co_await try_until_done(next);
+    while (ec && fall_back(ec))
+    {
+        next = start_route();
+        ec = co_await try_until_done(next);
+    }
     co_return ec;
 }
 
@@ -65,9 +155,9 @@ task<error_code> call::try_until_done(call_fsm::step next)
         }
         if (interrupted())
             co_return interrupted();
-        last_ = next_attempt(next.upstream, waited);
+        last_ = next_attempt(next.target, waited);
         error_code ec;
-        duration const head_start = client_->hedge_after(next.upstream);
+        duration const head_start = client_->hedge_after(*config_, *route_, next.target);
         if (head_start != duration::zero())
             ec = co_await race(head_start);
         else
@@ -76,16 +166,24 @@ task<error_code> call::try_until_done(call_fsm::step next)
         if (!ec)
         {
             last_->accept_key();
-            client_->answered(last_->upstream(), attempts_[last_->trail_place()].duration);
+            duration const took = attempts_[last_->trail_place()].duration;
+            client_->answered(*config_, *route_, last_->member(), took);
+            if (last_->is_complete())
+                last_->settle_use(ec);
+            else
+                last_->answered(took);
             co_return ec;
         }
+        last_->settle_use(ec);
         call_failure failed = last_->failure(ec);
         key_fate const fate = last_->settle_key(ec);
         last_->drop();
         clear_deadline();
         bool const new_key = co_await look_for_key(failed, fate);
+        if (failed.ec == errc::rate_limited && failed.retry_after && !failed.another_key)
+            client_->rest(*route_, last_->member(), *failed.retry_after);
         // What went wrong was the key that was read before: asking with a new one is no second try.
-        next = new_key ? call_fsm::step{call_fsm::action::attempt, last_->upstream()} : decide(*last_, failed);
+        next = new_key ? call_fsm::step{call_fsm::action::attempt, last_->member()} : decide(*last_, failed);
         if (next.what == call_fsm::action::finish)
             co_return ec;
     }
@@ -97,7 +195,7 @@ task<bool> call::look_for_key(call_failure& failed, key_fate fate)
 {
     constexpr int max_reloads = 3; // Of a source that has a new key each time, and never a good one
 
-    auto const& keys = client_->upstreams[last_->upstream()].keys;
+    auto const& keys = last_->target().keys;
     if (!keys || !last_->key() || fate == key_fate::keep)
         co_return false;
     if (fate == key_fate::rest)
@@ -116,11 +214,11 @@ task<bool> call::look_for_key(call_failure& failed, key_fate fate)
     co_return found;
 }
 
-std::unique_ptr<request_attempt> call::next_attempt(std::size_t upstream, duration waited)
+std::unique_ptr<request_attempt> call::next_attempt(std::size_t member, duration waited)
 {
     attempts_.emplace_back();
-    attempts_.back().upstream = client_->upstreams[upstream].params.name;
-    auto made = make_attempt(upstream);
+    attempts_.back().upstream = route_->members[member].upstream->params.name;
+    auto made = make_attempt({*client_, *config_, request_, *route_, member, refused_keys_, diag_ != nullptr});
     made->set_place(attempts_.size() - 1, waited);
     return made;
 }
@@ -143,6 +241,7 @@ void call::note_end(request_attempt const& ended, error_code ec)
 void call::answer_ended(error_code ec)
 {
     note_end(*last_, ec);
+    last_->settle_use(ec);
     last_->settle_key(ec);
 }
 
@@ -151,7 +250,7 @@ call_fsm::step call::decide(request_attempt const& failed, call_failure failure)
     // Tokens that stop coming are a silence like any other, where the stream may be begun anew.
     if (failure.ec == errc::token_idle_timeout)
         failure.ec = errc::idle_timeout;
-    call_fsm::step const next = client_->after_failure(fsm_, failed.upstream(), failure, deadline_);
+    call_fsm::step const next = client_->after_failure(*fsm_, *route_, estimate(), failed.member(), failure, deadline_);
     gave_up_ = next.why;
     if (client_->logs())
     {
@@ -159,7 +258,7 @@ call_fsm::step call::decide(request_attempt const& failed, call_failure failure)
         if (next.what == call_fsm::action::finish)
             line += "given up (" + std::string(give_up_name(next.why)) + ")";
         else
-            line += "next " + client_->upstreams[next.upstream].params.name + " in " +
+            line += "next " + route_->members[next.target].upstream->params.name + " in " +
                     std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(next.delay).count()) + " ms";
         client_->log(log_level::debug, line);
     }
@@ -274,9 +373,9 @@ task<error_code> call::race(duration head_start)
             if (ec != asio::error::timed_out)
                 break;
             clear_deadline();
-            if (auto const upstream = client_->hedge(fsm_))
+            if (auto const beside = client_->hedge(*fsm_, *route_, estimate()))
             {
-                start_racer(next_attempt(*upstream, duration()));
+                start_racer(next_attempt(*beside, duration()));
                 ++running;
             }
             continue;
@@ -288,7 +387,8 @@ task<error_code> call::race(duration head_start)
             break;
         last_->drop();
         note_end(*last_, ec);
-        client_->failed_beside(fsm_, last_->upstream(), last_->failure(ec));
+        last_->settle_use(ec);
+        client_->failed_beside(*fsm_, last_->member(), last_->failure(ec));
         if (last_->settle_key(ec) == key_fate::quarantine)
             refused_keys_.push_back(last_->key());
     }

@@ -12,6 +12,7 @@
 #include <serin/core/diagnostics.hpp>
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace serin {
@@ -22,22 +23,33 @@ class call : public fiber
 {
 public:
     call(std::shared_ptr<client_impl> client, diagnostics* diag);
+    call(std::shared_ptr<client_impl> client, std::shared_ptr<routing const> config, diagnostics* diag);
     ~call() override;
 
 protected:
-    // The call begins: sets its deadline.
+    // The call begins: chooses its route and sets its deadline.
     void begin(call_request request);
+
+    // The same with the route given, one of config().
+    void begin(call_request request, route const& through);
+
+    // What the call began with.
+    routing const& config() const noexcept { return *config_; }
+    route const& through() const noexcept { return *route_; }
 
     // Tries until there is an answer, which last() holds then, or nothing more is to be tried: the last attempt's
     // error.
     task<error_code> answer();
 
-    // The same after the answer in last() has broken with `why`, if it may be begun anew. `broken` is then that answer,
-    // and last() a newer one.
+    // One attempt and no more.
+    task<error_code> answer_once();
+
+    // The same as answer() after the answer in last() has broken with `why`, if it may be begun anew. `broken` is then
+    // that answer, and last() a newer one.
     task<error_code> answer_again(error_code why, std::unique_ptr<request_attempt>& broken);
 
     // Makes what one try consists of.
-    virtual std::unique_ptr<request_attempt> make_attempt(std::size_t upstream) = 0;
+    virtual std::unique_ptr<request_attempt> make_attempt(attempt_start start) = 0;
 
     // Of the last attempt that ended, or the one whose answer is being read. Null before the first one.
     request_attempt* last() const noexcept { return last_.get(); }
@@ -62,18 +74,26 @@ private:
     class racer;
     class race_wait;
 
+    call_fsm::step start_route();
+    bool fall_back(error_code ec);
+    client_impl::estimate estimate() const noexcept;
+    task<error_code> try_everybody(call_fsm::step next);
     task<error_code> try_until_done(call_fsm::step next);
     task<error_code> race(duration head_start);
     void start_racer(std::unique_ptr<request_attempt> runs);
     void racer_ended(std::size_t race, std::unique_ptr<request_attempt> ran, error_code ec);
     void stop_racers();
-    std::unique_ptr<request_attempt> next_attempt(std::size_t upstream, duration waited);
+    std::unique_ptr<request_attempt> next_attempt(std::size_t member, duration waited);
     void note_end(request_attempt const& ended, error_code ec);
     void note_losers(std::size_t first_place, std::size_t winner);
     task<bool> look_for_key(call_failure& failed, key_fate fate);
     call_fsm::step decide(request_attempt const& failed, call_failure failure);
 
-    call_fsm fsm_;
+    std::shared_ptr<routing const> const config_;
+    route const* asked_for_ = nullptr; // The route of the model that the caller named, whose fallbacks count
+    route const* route_ = nullptr;     // The one whose turn it is
+    std::vector<route const*> routes_tried_;
+    std::optional<call_fsm> fsm_;
     std::unique_ptr<request_attempt> last_;
     std::vector<attempt> attempts_;
     steady_time deadline_ = steady_time::max(); // On the client's clock

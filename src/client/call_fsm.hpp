@@ -6,6 +6,7 @@
 
 #include "../core/fiber.hpp"
 #include "../policy/retry_budget.hpp"
+#include "../policy/router.hpp"
 #include "../policy/verdict.hpp"
 
 #include <serin/core/error.hpp>
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace serin {
@@ -31,49 +33,55 @@ struct call_failure
     bool another_key = false;              // The upstream has another key that can be used now.
 };
 
-// Decides what a call does next: which upstream to ask, and after a failure whether, whom and when to ask again.
+// Decides what a call does next: which target of its route to ask, and after a failure whether, whom and when to ask
+// again.
 class call_fsm
 {
 public:
     enum class action
     {
-        attempt, // Ask `upstream` after `delay`.
+        attempt, // Ask `target` after `delay`.
         finish,  // Complete with the failure at hand, which is final because of `why`.
     };
 
     struct step
     {
         action what;
-        std::size_t upstream;
+        std::size_t target;
         steady_time::duration delay{};
         give_up why{};
     };
 
-    // Both must live as long as this. `weights` of the upstreams, not empty: one with weight 0 is never asked, but if
-    // all are zero the first one is.
-    call_fsm(retry_params const& params, std::span<unsigned const> weights) noexcept
+    // All must live as long as this. `key` is that of a sticky request.
+    call_fsm(retry_params const& params, route_table const& routes, std::string_view key = {}) noexcept
         : params_(&params),
-          weights_(weights)
+          routes_(&routes),
+          key_(key)
     {}
 
-    // The call begins. Here and below `random` is uniform over all values, and `budgets` are those of `weights`.
-    step start(retry_budgets& budgets, steady_time now, std::uint64_t random) noexcept;
+    // Here and below `facts` are of each target, or empty if all can answer; what this call has tried it knows itself.
+    // `random` is uniform over all values.
 
-    // An attempt at `upstream` has failed. A try that could not begin before `deadline` is not paid for.
-    step attempt_failed(std::size_t upstream, call_failure const& failure, retry_budgets& budgets, steady_time now,
-        steady_time deadline, std::uint64_t random);
+    // The call begins.
+    step start(retry_budgets const& budgets, steady_time now, std::uint64_t random,
+        std::span<route_facts const> facts = {}) noexcept;
+
+    // An attempt at `target` has failed. A try that could not begin before `deadline` is not paid for.
+    step attempt_failed(std::size_t target, call_failure const& failure, retry_budgets const& budgets, steady_time now,
+        steady_time deadline, std::uint64_t random, std::span<route_facts const> facts = {});
 
     // An attempt has failed while another one of the call is still running, which decides.
-    void failed_beside(std::size_t upstream, call_failure const& failure, steady_time now);
+    void failed_beside(std::size_t target, call_failure const& failure, steady_time now);
 
-    // An attempt takes long: another upstream to ask beside it, if there is one that was not asked yet.
-    std::optional<std::size_t> hedge(retry_budgets& budgets, steady_time now, std::uint64_t random);
+    // An attempt takes long: another target to ask beside it, if there is one that was not asked yet.
+    std::optional<std::size_t> hedge(
+        retry_budgets const& budgets, steady_time now, std::uint64_t random, std::span<route_facts const> facts = {});
 
     // Those begun so far, hedges included.
     std::size_t attempts() const noexcept { return attempts_; }
 
 private:
-    // What this call knows of an upstream.
+    // What this call knows of a target.
     struct record
     {
         steady_time not_before{}; // It wants to be left alone until then,
@@ -82,17 +90,18 @@ private:
         std::size_t attempts = 0;
     };
 
-    verdict note(std::size_t upstream, call_failure const& failure, steady_time now);
+    verdict note(std::size_t target, call_failure const& failure, steady_time now);
     bool attempts_left() const noexcept;
     void make_records();
-    std::optional<std::size_t> pick_untried(std::uint64_t random) const noexcept;
-    step attempt(std::size_t upstream, steady_time::duration delay) noexcept;
-    step ask_again(std::size_t failed, bool unpaid, retry_budgets& budgets, steady_time now, steady_time deadline,
-        std::uint64_t random);
+    std::optional<std::size_t> pick_untried(std::uint64_t random, std::span<route_facts const> facts) const;
+    step attempt(std::size_t target, steady_time::duration delay) noexcept;
+    step ask_again(std::size_t failed, bool unpaid, retry_budgets const& budgets, steady_time now, steady_time deadline,
+        std::uint64_t random, std::span<route_facts const> facts);
 
     retry_params const* params_;
-    std::span<unsigned const> weights_;
-    std::vector<record> records_; // Of each upstream. Empty until one has failed: most calls need none.
+    route_table const* routes_;
+    std::string_view key_;
+    std::vector<record> records_; // Of each target. Empty until one has failed: most calls need none.
     std::size_t first_ = 0;
     std::size_t attempts_ = 0;
     int failovers_ = 0;

@@ -84,14 +84,14 @@ void client::cancel()
 error_code client::reload_keys(diagnostics& diag)
 {
     error_code first;
-    for (upstream_state const& u : impl_->upstreams)
+    for (auto const& u : impl_->current()->upstreams)
     {
         std::string why;
-        error_code const ec = u.keys ? u.keys->reload(why) : error_code();
+        error_code const ec = u->keys ? u->keys->reload(why) : error_code();
         if (ec && !first)
         {
             first = ec;
-            diag.upstream = u.params.name;
+            diag.upstream = u->params.name;
             diag.message = std::move(why);
         }
     }
@@ -117,10 +117,70 @@ void client::stop()
 std::vector<upstream_keys> client::keys() const
 {
     std::vector<upstream_keys> all;
-    for (upstream_state const& u : impl_->upstreams)
-        if (u.keys)
-            all.push_back({u.params.name, u.keys->states()});
+    for (auto const& u : impl_->current()->upstreams)
+        if (u->keys)
+            all.push_back({u->params.name, u->keys->states()});
     return all;
+}
+
+error_code client::reconfigure(client_params params, diagnostics& diag)
+{
+    return impl_->reconfigure(std::move(params), diag);
+}
+
+client_params client::params() const
+{
+    return impl_->current()->params;
+}
+
+std::vector<upstream_status> client::upstreams() const
+{
+    return impl_->upstream_states();
+}
+
+std::vector<rollout_report> client::rollouts() const
+{
+    return impl_->rollout_reports();
+}
+
+std::vector<mirror_report> client::mirrors() const
+{
+    return impl_->mirror_reports();
+}
+
+rollout_event client::promote_rollout(std::string_view model)
+{
+    return impl_->change_rollout(model, &rollout::promote);
+}
+
+rollout_event client::pause_rollout(std::string_view model)
+{
+    return impl_->change_rollout(model, &rollout::pause);
+}
+
+rollout_event client::resume_rollout(std::string_view model)
+{
+    return impl_->change_rollout(model, &rollout::resume);
+}
+
+rollout_event client::abort_rollout(std::string_view model)
+{
+    return impl_->change_rollout(model, &rollout::abort);
+}
+
+rollout_event client::restart_rollout(std::string_view model)
+{
+    return impl_->change_rollout(model, &rollout::restart);
+}
+
+std::optional<rollout_state> client::save_rollout(std::string_view model) const
+{
+    return impl_->save_rollout(model);
+}
+
+bool client::restore_rollout(std::string_view model, rollout_state const& saved)
+{
+    return impl_->restore_rollout(model, saved);
 }
 
 void client::close_idle_connections()

@@ -3,13 +3,13 @@
 
 #include "client_impl.hpp"
 
-#include "../chat/wire_write.hpp"
-#include "../http/url.hpp"
+#include "../policy/gate_check.hpp"
 
 #include <serin/core/with_diagnostics.hpp>
 
+#include <boost/asio/error.hpp>
+
 #include <algorithm>
-#include <iterator>
 #include <random>
 #include <utility>
 
@@ -27,74 +27,28 @@ std::uint64_t seed_from(client_params const& p)
     return (std::uint64_t{source()} << 32) ^ source();
 }
 
-[[noreturn]] void refuse(errc why, std::string message)
+rollout_figures public_figures(outcome_figures const& f)
 {
-    diagnostics diag;
-    diag.message = std::move(message);
-    throw api_error(why, std::move(diag));
+    rollout_figures out;
+    out.requests = f.counted();
+    out.successes = f.successes;
+    out.failures = f.failures;
+    out.p99 = f.took.quantile(0.99);
+    return out;
 }
 
-bool is_token(std::string_view name) noexcept
+// An answer of unknown length is taken to be as long as the question.
+double estimated_price(price const& p, client_impl::estimate const& tokens)
 {
-    return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-               std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-    });
+    token_usage usage;
+    usage.prompt_tokens = tokens.prompt;
+    usage.completion_tokens = tokens.answer != 0 ? tokens.answer : tokens.prompt;
+    return static_cast<double>(cost_of(usage, p));
 }
 
-bool is_field_value(std::string_view value) noexcept
+std::string percents(double share)
 {
-    return std::none_of(value.begin(), value.end(), [](char c) {
-        auto const byte = static_cast<unsigned char>(c);
-        return (byte < 0x20 && byte != '\t') || byte == 0x7f;
-    });
-}
-
-// Fields that the library writes itself: a second one would change what the request means.
-bool is_ours(std::string_view name) noexcept
-{
-    constexpr std::string_view ours[] = {"host", "content-length", "content-type", "transfer-encoding", "connection",
-        "accept", "accept-encoding", "expect", "upgrade", "te", "trailer"};
-    return std::any_of(std::begin(ours), std::end(ours), [name](auto o) { return header_names_equal(o, name); });
-}
-
-void check_retries(client_params const& p)
-{
-    auto const positive_or_zero = [](duration d) { return d >= duration::zero(); };
-    if (p.retry.max_attempts < 1)
-        refuse(errc::invalid_argument, "client_params::retry.max_attempts must be at least 1");
-    if (!positive_or_zero(p.retry.base_delay) || !positive_or_zero(p.retry.max_delay) ||
-        !positive_or_zero(p.retry.max_retry_after))
-        refuse(errc::invalid_argument, "client_params::retry has a negative delay");
-    if (!(p.retry.budget_ratio >= 0) || p.retry.budget_per_second < 0)
-        refuse(errc::invalid_argument, "client_params::retry has a negative budget");
-    if (!positive_or_zero(p.hedge.delay))
-        refuse(errc::invalid_argument, "client_params::hedge.delay is negative");
-    for (upstream const& u : p.upstreams)
-        if (!(u.limits.requests_per_minute >= 0) || !(u.limits.tokens_per_minute >= 0) ||
-            !(u.key_limits.requests_per_minute >= 0) || !(u.key_limits.tokens_per_minute >= 0))
-            refuse(errc::invalid_argument, "upstream \"" + u.name + "\": a limit is negative or not a number");
-}
-
-std::string make_common_head(upstream const& u, headers const& fields, origin const& where)
-{
-    std::string head = " HTTP/1.1\r\nHost: " + where.host_header;
-    if (fields.find("user-agent").empty())
-        head += "\r\nUser-Agent: serin/" SERIN_VERSION;
-    head += "\r\nAccept-Encoding: identity";
-    if (!u.organization.empty())
-        head += "\r\n" + u.dialect.organization_header + ": " + u.organization;
-    if (!u.project.empty())
-        head += "\r\n" + u.dialect.project_header + ": " + u.project;
-    for (header const& h : fields)
-        head += "\r\n" + h.name + ": " + h.value;
-    return head;
-}
-
-// Whether a text can stand in a request's target.
-bool is_target_part(std::string_view text) noexcept
-{
-    return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+    return fixed_point(share * 100, share < 0.1 ? 1 : 0) + " %";
 }
 
 } // namespace
@@ -107,72 +61,82 @@ client_impl::client_impl(asio::any_io_executor ex, client_params p, std::shared_
       group(std::make_shared<fiber_group>(executor)),
       memory(std::make_shared<memory_budget>(params.limits.buffered)),
       random_(seed_from(params)),
-      budgets_(params.retry, params.upstreams.size())
+      budget_(params.retry)
 {
-    if (params.upstreams.empty())
-        refuse(errc::invalid_argument, "client_params::upstreams is empty");
-    if (params.timeouts.total <= duration::zero())
-        refuse(errc::invalid_argument, "client_params::timeouts.total must be positive");
-    check_retries(params);
-    if (params.hedge.at_p95)
-        latencies_.resize(params.upstreams.size());
     connections = std::make_shared<pool>(params.pool, executor, params.thread_safe, group, random_locked());
-    auto const resolver = std::make_shared<resolve_cache>(make_system_resolver(executor), keep_addresses);
-    upstreams.reserve(params.upstreams.size());
-    for (upstream const& u : params.upstreams)
-        add_upstream(u, resolver);
+    context_.executor = executor;
+    context_.clock = clock;
+    context_.connections = connections;
+    context_.resolver = std::make_shared<resolve_cache>(make_system_resolver(executor), keep_addresses);
+    context_.client_budget = &budget_;
+    install(make_routing(params, context_, nullptr), clock->now());
 }
 
-void client_impl::add_upstream(upstream const& u, std::shared_ptr<resolve_cache> const& resolver)
+std::shared_ptr<routing const> client_impl::current() const
 {
-    std::string const which = "upstream \"" + u.name + "\": ";
-    endpoint to;
-    std::string why;
-    if (error_code const ec = parse_base_url(u.base_url, to.where, why))
-        refuse(static_cast<errc>(ec.value()), which + why);
-    if (u.keys && !to.where.tls && !u.allow_insecure_key && !to.where.is_loopback())
-        refuse(errc::insecure_transport, which + "refused to send a key over plain http to " + to.where.host);
-    headers fields = u.dialect.headers;
-    fields.insert(fields.end(), u.headers.begin(), u.headers.end());
-    for (header const& h : fields)
+    std::lock_guard const lock(mutex_);
+    return routing_;
+}
+
+error_code client_impl::reconfigure(client_params p, diagnostics& diag)
+{
+    auto const before = current();
+    try
     {
-        if (!is_token(h.name) || !is_field_value(h.value))
-            refuse(errc::invalid_argument, which + "a header field has a name or a value that cannot be sent");
-        if (is_ours(h.name) || (u.keys && header_names_equal(h.name, u.dialect.key_header)))
-            refuse(errc::invalid_argument, which + "the header field " + h.name + " is set by the library");
+        auto made = make_routing(std::move(p), context_, before.get());
+        std::lock_guard const lock(mutex_);
+        install(std::move(made), clock->now());
     }
-    dialect const& d = u.dialect;
-    if (!is_token(d.key_header) || !is_field_value(d.key_prefix) || !is_token(d.organization_header) ||
-        !is_token(d.project_header) || !is_field_value(u.organization) || !is_field_value(u.project))
-        refuse(errc::invalid_argument, which + "the dialect, the organization or the project cannot stand in a header");
-    for (std::string const* part : {&d.chat_path, &d.embeddings_path, &d.moderations_path, &d.models_path, &d.query})
-        if (!is_target_part(*part))
-            refuse(errc::invalid_argument, which + "the dialect has a path or a query that cannot be sent");
-    for (upstream_state const& other : upstreams)
-        if (other.params.name == u.name)
-            refuse(errc::invalid_argument, which + "the name is given twice");
+    catch (api_error const& e)
+    {
+        diag = e.diag();
+        return e.code();
+    }
+    auto const after = current();
+    for (auto const& old : before->upstreams)
+        if (std::ranges::none_of(after->upstreams, [&](auto const& u) { return u->host == old->host; }))
+            connections->close_idle(*old->host);
+    renew_watches();
+    return {};
+}
 
-    if (to.where.tls)
-        to.tls = std::make_shared<tls_context>(u.tls ? *u.tls : params.tls);
-    to.sessions = std::make_shared<tls_sessions>();
-    to.resolver = resolver;
-    to.executor = executor;
-    to.timeouts = params.timeouts;
+void client_impl::install(std::shared_ptr<routing> next, steady_time now)
+{
+    for (rollout_params const& p : next->params.rollouts)
+        for (route& r : next->routes)
+            if (!r.name.empty() && r.name == p.model && routing_)
+                r.rollout->reconfigure(p, now);
+    open_circuits_ = 0;
+    somebody_rests_ = steady_time::min();
+    std::vector<circuit const*> counted;
+    auto const count = [&](circuit const& c) {
+        if (c.at(now) == circuit_state::closed || std::ranges::find(counted, &c) != counted.end())
+            return;
+        counted.push_back(&c);
+        ++open_circuits_;
+    };
+    for (auto const& u : next->upstreams)
+    {
+        count(u->record->health);
+        somebody_rests_ = std::max(somebody_rests_, u->record->rests_until);
+    }
+    for (route& r : next->routes)
+    {
+        r.make_table();
+        for (route_member const& m : r.members)
+            count(*m.health);
+    }
+    routing_ = std::move(next);
+}
 
-    upstream_state state;
-    state.params = u;
-    state.base_path = to.where.path;
-    append_request(state.model_member, u.model, {});
-    state.common_head = make_common_head(u, fields, to.where);
-    obfuscation_off = obfuscation_off && d.obfuscation_off;
-    state.host = &connections->add_host(std::move(to));
-    if (has_limits(u.limits))
-        state.gate = std::make_shared<limit_gate>(u.limits, executor, [time = clock] { return time->now(); });
-    if (u.keys)
-        state.keys = std::make_shared<key_keeper>(
-            u.keys, u.choose_key, u.key_limits, executor, [time = clock] { return time->now(); });
-    upstreams.push_back(std::move(state));
-    weights.push_back(u.weight);
+// A new share is a new configuration, as any other change.
+void client_impl::rollout_moved()
+{
+    auto const next = std::make_shared<routing>(*routing_);
+    for (route& r : next->routes)
+        if (r.rollout)
+            r.make_table();
+    routing_ = next;
 }
 
 void client_impl::log(log_level level, std::string_view line) const noexcept
@@ -189,52 +153,298 @@ void client_impl::log(log_level level, std::string_view line) const noexcept
     }
 }
 
-call_fsm::step client_impl::start_call(call_fsm& fsm)
+// Of each member of the route. Empty: all can answer, and the policy needs to know nothing else.
+std::span<route_facts const> client_impl::facts_locked(route const& r, estimate const& tokens, steady_time now)
+{
+    bool const all_well = open_circuits_ == 0 && now >= somebody_rests_;
+    if (r.members.size() == 1 || (all_well && !r.needs_facts))
+        return {};
+
+    group_entries_.clear();
+    if (open_circuits_ != 0)
+    {
+        for (std::size_t i = 0; i < r.members.size(); ++i)
+        {
+            route_member const& m = r.members[i];
+            circuit const& u = m.upstream->record->health;
+            if (r.table->may_be_picked(i))
+                group_entries_.push_back(
+                    {!u.allows(now) || !m.health->allows(now), std::max(u.how_bad(), m.health->how_bad())});
+        }
+        group_guard(group_entries_);
+    }
+
+    facts_.clear();
+    auto entry = group_entries_.begin();
+    for (std::size_t i = 0; i < r.members.size(); ++i)
+    {
+        upstream_state const& u = *r.members[i].upstream;
+        bool const is_out = entry != group_entries_.end() && r.table->may_be_picked(i) && (entry++)->out;
+        route_facts f;
+        f.available =
+            !is_out && now >= u.record->rests_until && (!u.gate || u.gate->has_room(tokens.prompt + tokens.answer));
+        if (r.policy == route_policy::cheapest)
+            f.price = estimated_price(u.params.price, tokens);
+        f.in_flight = u.record->in_flight;
+        f.latency = r.policy == route_policy::latency ? u.record->latency.value(now) : 0;
+        facts_.push_back(f);
+    }
+    return facts_;
+}
+
+call_fsm::step client_impl::start_call(call_fsm& fsm, route const& r, estimate const& tokens)
 {
     steady_time const now = clock->now();
     std::lock_guard const lock(mutex_);
-    return fsm.start(budgets_, now, random_locked());
+    return fsm.start(r.budgets, now, random_locked(), facts_locked(r, tokens, now));
 }
 
-call_fsm::step client_impl::after_failure(
-    call_fsm& fsm, std::size_t upstream, call_failure const& failure, steady_time deadline)
+call_fsm::step client_impl::after_failure(call_fsm& fsm, route const& r, estimate const& tokens, std::size_t member,
+    call_failure const& failure, steady_time deadline)
 {
     steady_time const now = clock->now();
     std::lock_guard const lock(mutex_);
-    return fsm.attempt_failed(upstream, failure, budgets_, now, deadline, random_locked());
+    return fsm.attempt_failed(member, failure, r.budgets, now, deadline, random_locked(), facts_locked(r, tokens, now));
 }
 
-void client_impl::failed_beside(call_fsm& fsm, std::size_t upstream, call_failure const& failure)
+void client_impl::failed_beside(call_fsm& fsm, std::size_t member, call_failure const& failure)
 {
-    fsm.failed_beside(upstream, failure, clock->now());
+    fsm.failed_beside(member, failure, clock->now());
 }
 
-std::optional<std::size_t> client_impl::hedge(call_fsm& fsm)
+std::optional<std::size_t> client_impl::hedge(call_fsm& fsm, route const& r, estimate const& tokens)
 {
     steady_time const now = clock->now();
     std::lock_guard const lock(mutex_);
-    return fsm.hedge(budgets_, now, random_locked());
+    return fsm.hedge(r.budgets, now, random_locked(), facts_locked(r, tokens, now));
 }
 
-duration client_impl::hedge_after(std::size_t upstream) const
+bool client_impl::pay_for_fallback()
 {
-    if (upstreams.size() < 2)
+    std::lock_guard const lock(mutex_);
+    return budget_.withdraw(clock->now());
+}
+
+duration client_impl::hedge_after(routing const& config, route const& r, std::size_t member) const
+{
+    if (r.members.size() < 2)
         return duration::zero();
-    if (!latencies_.empty())
+    if (config.params.hedge.at_p95)
     {
         std::lock_guard const lock(mutex_);
-        if (auto const p95 = latencies_[upstream].quantile(0.95))
+        if (auto const p95 = r.members[member].upstream->record->answers.quantile(0.95))
             return *p95;
     }
-    return params.hedge.delay;
+    return config.params.hedge.delay;
 }
 
-void client_impl::answered(std::size_t upstream, duration took)
+void client_impl::answered(routing const& config, route const& r, std::size_t member, duration took)
 {
-    if (latencies_.empty())
+    if (!config.params.hedge.at_p95 && r.policy != route_policy::latency)
         return;
     std::lock_guard const lock(mutex_);
-    latencies_[upstream].add(took);
+    upstream_record& u = *r.members[member].upstream->record;
+    u.answers.add(took);
+    u.latency.answered(took, clock->now());
+}
+
+void client_impl::rest(route const& r, std::size_t member, duration for_so_long)
+{
+    constexpr duration longest = std::chrono::minutes(10); // Then the server is asked again
+
+    std::lock_guard const lock(mutex_);
+    auto const until = add_saturated(clock->now(), std::clamp(for_so_long, duration::zero(), longest));
+    upstream_record& u = *r.members[member].upstream->record;
+    u.rests_until = std::max(u.rests_until, until);
+    somebody_rests_ = std::max(somebody_rests_, until);
+}
+
+void client_impl::begin_use(upstream_use& use)
+{
+    steady_time const now = clock->now();
+    std::lock_guard const lock(mutex_);
+    route_member const& m = use.route_.members[use.member_];
+    ++m.upstream->record->in_flight;
+    use.upstream_ticket_ = m.upstream->record->health.begin(now);
+    use.model_ticket_ = m.health->begin(now);
+}
+
+// Whether the upstream is ejected now, and was not before.
+bool client_impl::end_circuit(circuit& c, circuit::ticket const& t, outcome what, steady_time now)
+{
+    bool const was_open = c.at(now) != circuit_state::closed;
+    bool const ejected = c.end(t, what, now, random_locked());
+    bool const is_open = c.at(now) != circuit_state::closed;
+    if (was_open != is_open)
+        open_circuits_ += is_open ? 1 : static_cast<std::size_t>(-1);
+    return ejected;
+}
+
+void client_impl::end_use(
+    upstream_use& use, outcome what, duration took, std::optional<duration> first_token, error_code const& why)
+{
+    steady_time const now = clock->now();
+    route const& r = use.route_;
+    route_member const& m = r.members[use.member_];
+    bool ejected = false;
+    rollout_event event;
+    {
+        std::lock_guard const lock(mutex_);
+        upstream_record& u = *m.upstream->record;
+        --u.in_flight;
+        // That the upstream does not know a model says nothing about others.
+        bool const of_model = why == errc::not_found;
+        ejected = end_circuit(u.health, use.upstream_ticket_, of_model ? outcome::neutral : what, now);
+        bool const says = what == outcome::success || of_model;
+        ejected = end_circuit(*m.health, use.model_ticket_, says ? what : outcome::neutral, now) || ejected;
+        if (what == outcome::failure && r.policy == route_policy::latency)
+            u.latency.failed(took, now);
+        if (r.rollout)
+        {
+            r.rollout->add(use.member_ == r.candidate ? rollout_side::candidate : rollout_side::others, what, took,
+                first_token, now);
+            if (now >= r.rollout->next())
+                event = r.rollout->advance(now);
+            if (event.what != rollout_change::none)
+                rollout_moved();
+        }
+        if (r.mirror)
+        {
+            r.mirror->judge.add(
+                r.is_mirror ? rollout_side::candidate : rollout_side::others, what, took, first_token, now);
+            if (now >= r.mirror->judge.next())
+                r.mirror->judge.advance(now);
+        }
+    }
+    if (ejected && logs())
+        log(log_level::warning, m.upstream->params.name + ": ejected after " + std::string(kind_name(why)));
+    if (event.what != rollout_change::none)
+        tell(event, r.name);
+}
+
+void client_impl::tell(rollout_event const& event, std::string const& model) const
+{
+    if (logs())
+        log(event.what == rollout_change::rolled_back ? log_level::warning : log_level::info,
+            "rollout of " + model + ": " + std::string(rollout_change_name(event.what)) + ", share " +
+                percents(event.share) + ": " + event.why);
+}
+
+bool client_impl::begin_copy(route const& r)
+{
+    std::lock_guard const lock(mutex_);
+    return r.mirror->copies.begin(random_locked());
+}
+
+void client_impl::copy_ended(route const& r)
+{
+    std::lock_guard const lock(mutex_);
+    r.mirror->copies.end();
+}
+
+rollout_event client_impl::change_rollout(std::string_view model, rollout_event (rollout::*change)(steady_time))
+{
+    rollout_event event;
+    {
+        std::lock_guard const lock(mutex_);
+        route const* const r = routing_->find(model);
+        if (!r || !r->rollout)
+            return event;
+        event = (r->rollout.get()->*change)(clock->now());
+        if (event.what != rollout_change::none)
+            rollout_moved();
+    }
+    if (event.what != rollout_change::none)
+        tell(event, std::string(model));
+    return event;
+}
+
+std::optional<rollout_state> client_impl::save_rollout(std::string_view model) const
+{
+    std::lock_guard const lock(mutex_);
+    route const* const r = routing_->find(model);
+    if (!r || !r->rollout)
+        return std::nullopt;
+    return r->rollout->save(clock->now(), clock->date());
+}
+
+bool client_impl::restore_rollout(std::string_view model, rollout_state const& saved)
+{
+    std::lock_guard const lock(mutex_);
+    route const* const r = routing_->find(model);
+    if (!r || !r->rollout || !r->rollout->restore(saved, clock->now(), clock->date()))
+        return false;
+    rollout_moved();
+    return true;
+}
+
+std::vector<upstream_status> client_impl::upstream_states() const
+{
+    steady_time const now = clock->now();
+    std::lock_guard const lock(mutex_);
+    std::vector<upstream_status> all;
+    for (auto const& u : routing_->upstreams)
+    {
+        upstream_status s;
+        s.name = u->params.name;
+        s.circuit = u->record->health.at(now);
+        if (s.circuit == circuit_state::open)
+            s.ejected_for = u->record->health.until() - now;
+        if (u->record->rests_until > now)
+            s.resting_for = u->record->rests_until - now;
+        s.in_flight = u->record->in_flight;
+        all.push_back(std::move(s));
+    }
+    return all;
+}
+
+std::vector<rollout_report> client_impl::rollout_reports() const
+{
+    steady_time const now = clock->now();
+    std::lock_guard const lock(mutex_);
+    std::vector<rollout_report> all;
+    for (route const& r : routing_->routes)
+    {
+        if (!r.rollout)
+            continue;
+        rollout_report report;
+        report.model = r.name;
+        report.candidate = r.rollout->params().candidate;
+        report.status = r.rollout->status();
+        report.stage = r.rollout->stage();
+        report.stages = r.rollout->params().stages.size();
+        report.share = r.rollout->share();
+        report.held = r.rollout->held();
+        report.hold = r.rollout->params().hold;
+        report.why = r.rollout->why();
+        report.of_candidate = public_figures(r.rollout->figures(rollout_side::candidate, now));
+        report.of_others = public_figures(r.rollout->figures(rollout_side::others, now));
+        all.push_back(std::move(report));
+    }
+    return all;
+}
+
+std::vector<mirror_report> client_impl::mirror_reports() const
+{
+    steady_time const now = clock->now();
+    std::lock_guard const lock(mutex_);
+    std::vector<mirror_report> all;
+    for (route const& r : routing_->routes)
+    {
+        if (!r.mirror)
+            continue;
+        mirror_report report;
+        report.model = r.name;
+        report.candidate = r.mirror->copies.params().candidate;
+        report.in_flight = r.mirror->copies.in_flight();
+        report.left_out = r.mirror->copies.left_out();
+        report.failed = r.mirror->judge.status() == rollout_status::rolled_back;
+        report.why = r.mirror->judge.why();
+        report.of_candidate = public_figures(r.mirror->judge.figures(rollout_side::candidate, now));
+        report.of_others = public_figures(r.mirror->judge.figures(rollout_side::others, now));
+        all.push_back(std::move(report));
+    }
+    return all;
 }
 
 std::uint64_t client_impl::random_locked() noexcept
@@ -269,11 +479,26 @@ void client_impl::put_reader(std::unique_ptr<json_reader> reader)
 
 void client_impl::watch_keys(bool on)
 {
+    {
+        std::lock_guard const lock(mutex_);
+        watches_keys_ = on;
+    }
+    renew_watches();
+}
+
+void client_impl::renew_watches()
+{
+    std::shared_ptr<routing const> config;
+    {
+        std::lock_guard const lock(mutex_);
+        if (watches_keys_)
+            config = routing_;
+    }
     std::vector<std::shared_ptr<void>> watches;
-    if (on)
-        for (upstream_state const& u : upstreams)
-            if (u.keys)
-                if (auto watch = u.keys->watch([weak = weak_from_this()](log_level level, std::string_view line) {
+    if (config)
+        for (auto const& u : config->upstreams)
+            if (u->keys)
+                if (auto watch = u->keys->watch([weak = weak_from_this()](log_level level, std::string_view line) {
                         if (auto const self = weak.lock())
                             self->log(level, line);
                     }))
@@ -287,11 +512,30 @@ void client_impl::scrub(std::string& text) const
     if (text.empty())
         return;
     std::vector<std::shared_ptr<secret const>> keys;
-    for (upstream_state const& u : upstreams)
-        if (u.keys)
-            u.keys->append_live(keys);
+    for (auto const& u : current()->upstreams)
+        if (u->keys)
+            u->keys->append_live(keys);
     for (auto const& key : keys)
         serin::scrub(text, *key);
+}
+
+upstream_use::upstream_use(client_impl& client, route const& through, std::size_t member)
+    : client_(client),
+      route_(through),
+      member_(member)
+{
+    client_.begin_use(*this);
+}
+
+upstream_use::~upstream_use()
+{
+    ended(make_error_code(asio::error::operation_aborted), verdict(), duration(), {});
+}
+
+void upstream_use::ended(error_code ec, verdict const& v, duration took, std::optional<duration> first_token)
+{
+    if (!std::exchange(over_, true))
+        client_.end_use(*this, outcome_of(ec, v), took, first_token, ec);
 }
 
 } // namespace serin

@@ -9,39 +9,27 @@
 #include "../core/fiber_group.hpp"
 #include "../http/memory_budget.hpp"
 #include "../http/pool.hpp"
-#include "../policy/key_keeper.hpp"
-#include "../policy/latency_window.hpp"
-#include "../policy/limit_gate.hpp"
+#include "../policy/outcome.hpp"
 #include "../policy/retry_budget.hpp"
 #include "call_fsm.hpp"
+#include "routing.hpp"
+#include "upstream_use.hpp"
 
 #include <serin/client_params.hpp>
+#include <serin/core/diagnostics.hpp>
 
 #include <boost/asio/any_completion_executor.hpp>
 
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace serin {
-
-// An upstream with what is made of it once.
-struct upstream_state
-{
-    upstream params;
-    pool_host* host = nullptr;
-    std::shared_ptr<limit_gate> gate; // Null: no limits.
-    std::shared_ptr<key_keeper> keys; // Null: it needs none.
-
-    // The path of the base URL, and everything of a request's head between the target and the fields that differ
-    // from request to request.
-    std::string base_path;
-    std::string common_head;
-    std::string model_member; // How a request's body begins, if it has a model of its own.
-};
 
 // What the handles of a client and its calls share.
 class client_impl : public std::enable_shared_from_this<client_impl>
@@ -54,18 +42,49 @@ public:
     void log(log_level level, std::string_view line) const noexcept;
     bool logs() const noexcept { return static_cast<bool>(params.log); }
 
-    // The steps of a call's decisions, with the client's budgets, clock and random numbers.
-    call_fsm::step start_call(call_fsm& fsm);
-    call_fsm::step after_failure(
-        call_fsm& fsm, std::size_t upstream, call_failure const& failure, steady_time deadline);
-    void failed_beside(call_fsm& fsm, std::size_t upstream, call_failure const& failure);
-    std::optional<std::size_t> hedge(call_fsm& fsm);
+    // The configuration of now.
+    std::shared_ptr<routing const> current() const;
 
-    // How long an attempt at the upstream may take before a second one begins elsewhere; zero: for ever.
-    duration hedge_after(std::size_t upstream) const;
+    // Puts another one in its place, or says why not.
+    error_code reconfigure(client_params p, diagnostics& diag);
+
+    // The steps of a call's decisions, with the client's budgets, clock and random numbers. `tokens` is what the
+    // request may use, estimated: of its prompt and of its answer.
+    struct estimate
+    {
+        std::uint64_t prompt = 0;
+        std::uint64_t answer = 0;
+    };
+    call_fsm::step start_call(call_fsm& fsm, route const& r, estimate const& tokens);
+    call_fsm::step after_failure(call_fsm& fsm, route const& r, estimate const& tokens, std::size_t member,
+        call_failure const& failure, steady_time deadline);
+    void failed_beside(call_fsm& fsm, std::size_t member, call_failure const& failure);
+    std::optional<std::size_t> hedge(call_fsm& fsm, route const& r, estimate const& tokens);
+
+    // A call goes on to another model because its own has failed: whether the budget allows it.
+    bool pay_for_fallback();
+
+    // How long an attempt may take before a second one begins elsewhere; zero: for ever.
+    duration hedge_after(routing const& config, route const& r, std::size_t member) const;
 
     // An answer came, or the first token of one.
-    void answered(std::size_t upstream, duration took);
+    void answered(routing const& config, route const& r, std::size_t member, duration took);
+
+    // An upstream wants to be left alone.
+    void rest(route const& r, std::size_t member, duration for_so_long);
+
+    // A chat begins: whether it is to be copied to the mirror's candidate. If so, copy_ended() follows.
+    bool begin_copy(route const& r);
+    void copy_ended(route const& r);
+
+    // By hand. Nothing is changed if there is no such rollout.
+    rollout_event change_rollout(std::string_view model, rollout_event (rollout::*change)(steady_time));
+    std::optional<rollout_state> save_rollout(std::string_view model) const;
+    bool restore_rollout(std::string_view model, rollout_state const& saved);
+
+    std::vector<upstream_status> upstream_states() const;
+    std::vector<rollout_report> rollout_reports() const;
+    std::vector<mirror_report> mirror_reports() const;
 
     // JSON parsers are expensive to make: finished calls leave theirs to the next.
     std::unique_ptr<json_reader> take_reader();
@@ -79,26 +98,41 @@ public:
 
     asio::any_io_executor const executor;
     asio::any_completion_executor const completion_executor; // The same, as users' handlers have it.
-    client_params const params;
+    client_params const params;                              // As it was made. What can change is in current().
     std::shared_ptr<clock_source> const clock;
     std::shared_ptr<fiber_group> const group;
     std::shared_ptr<memory_budget> const memory;
     std::shared_ptr<pool> connections;
-    std::vector<upstream_state> upstreams;
-    std::vector<unsigned> weights;
-    bool obfuscation_off = true; // Every upstream knows the member that turns it off.
 
 private:
-    void add_upstream(upstream const& u, std::shared_ptr<resolve_cache> const& resolver);
+    friend class upstream_use;
 
+    void begin_use(upstream_use& use);
+    void end_use(
+        upstream_use& use, outcome what, duration took, std::optional<duration> first_token, error_code const& why);
+
+    // Under the mutex.
     std::uint64_t random_locked() noexcept; // Uniform over all values.
+    std::span<route_facts const> facts_locked(route const& r, estimate const& tokens, steady_time now);
+    bool end_circuit(circuit& c, circuit::ticket const& t, outcome what, steady_time now);
+    void rollout_moved();
+    void install(std::shared_ptr<routing> next, steady_time now);
+    void renew_watches(); // Not under it
+
+    void tell(rollout_event const& event, std::string const& model) const;
 
     mutable std::mutex mutex_;
     std::uint64_t random_;
-    retry_budgets budgets_;
-    std::vector<latency_window> latencies_; // Of each upstream, if hedging needs them
+    retry_budget budget_;
+    std::shared_ptr<routing const> routing_;
+    routing_context context_;
+    std::vector<route_facts> facts_;
+    std::vector<group_entry> group_entries_;
+    std::size_t open_circuits_ = 0;                   // If there are any, or somebody rests,
+    steady_time somebody_rests_ = steady_time::min(); // routes look at who can answer.
     std::vector<std::unique_ptr<json_reader>> readers_;
     std::vector<std::shared_ptr<void>> watches_; // Of key sources
+    bool watches_keys_ = false;
 };
 
 } // namespace serin

@@ -28,15 +28,17 @@ bool is_method(std::string_view method) noexcept
 
 } // namespace
 
-error_code write_chat(client_impl const& client, chat_request&& asked, bool stream, call_request& out, std::string& why)
+error_code write_chat(routing const& config, chat_request&& asked, bool stream, call_request& out, std::string& why)
 {
-    if (stream && client.obfuscation_off && !asked.include_obfuscation)
+    if (stream && config.obfuscation_off && !asked.include_obfuscation)
         asked.include_obfuscation = false;
     if (error_code const ec = write_request_tail(out.body, asked, stream, why))
         return ec;
     out.path = &dialect::chat_path;
+    out.streams = stream;
     out.accept = stream ? "text/event-stream" : "application/json";
     out.model = std::move(asked.model);
+    out.sticky_key = std::move(asked.sticky_key);
     out.max_answer = static_cast<std::uint64_t>(
         std::max<std::int64_t>(0, asked.max_completion_tokens.value_or(asked.max_tokens.value_or(0))) *
         asked.n.value_or(1));
@@ -49,9 +51,9 @@ std::uint64_t chat_endpoint::tokens(response const& r) noexcept
     return r.usage ? r.usage->total_tokens : 0;
 }
 
-error_code chat_endpoint::write(client_impl const& client, request&& asked, call_request& out, std::string& why)
+error_code chat_endpoint::write(routing const& config, request&& asked, call_request& out, std::string& why)
 {
-    return write_chat(client, std::move(asked), false, out, why);
+    return write_chat(config, std::move(asked), false, out, why);
 }
 
 error_code chat_endpoint::read(json_reader& reader, exchange const& from, std::size_t, response& out, server_error& err)
@@ -59,12 +61,13 @@ error_code chat_endpoint::read(json_reader& reader, exchange const& from, std::s
     return read_response(reader, from.body(), out, err);
 }
 
-error_code embedding_endpoint::write(client_impl const&, request&& asked, call_request& out, std::string& why)
+error_code embedding_endpoint::write(routing const&, request&& asked, call_request& out, std::string& why)
 {
     if (error_code const ec = write_embedding_tail(out.body, asked, why))
         return ec;
     out.path = &dialect::embeddings_path;
     out.model = std::move(asked.model);
+    out.sticky_key = std::move(asked.sticky_key);
     out.inputs = asked.input.size();
     out.timeout = asked.timeout;
     return {};
@@ -81,7 +84,7 @@ error_code embedding_endpoint::read(
     return read_embedding_response(reader, from.body(), inputs, out, err);
 }
 
-error_code moderation_endpoint::write(client_impl const&, request&& asked, call_request& out, std::string& why)
+error_code moderation_endpoint::write(routing const&, request&& asked, call_request& out, std::string& why)
 {
     if (error_code const ec = write_moderation_tail(out.body, asked, why))
         return ec;
@@ -98,7 +101,7 @@ error_code moderation_endpoint::read(
     return read_moderation_response(reader, from.body(), inputs, out, err);
 }
 
-error_code models_endpoint::write(client_impl const&, request&& asked, call_request& out, std::string&)
+error_code models_endpoint::write(routing const&, request&& asked, call_request& out, std::string&)
 {
     out.timeout = asked.timeout;
     out.method = "GET";
@@ -113,7 +116,7 @@ error_code models_endpoint::read(
     return read_model_list(reader, from.body(), out, err);
 }
 
-error_code raw_endpoint::write(client_impl const&, request&& asked, call_request& out, std::string& why)
+error_code raw_endpoint::write(routing const&, request&& asked, call_request& out, std::string& why)
 {
     if (!is_method(asked.method) || !is_request_target(asked.path))
     {

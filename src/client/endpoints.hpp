@@ -22,15 +22,14 @@
 namespace serin {
 
 // What a chat sends, whole or streamed.
-error_code write_chat(
-    client_impl const& client, chat_request&& asked, bool stream, call_request& out, std::string& why);
+error_code write_chat(routing const& config, chat_request&& asked, bool stream, call_request& out, std::string& why);
 
 struct chat_endpoint
 {
     using request = chat_request;
     using response = chat_response;
 
-    static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
+    static error_code write(routing const& config, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
     static std::uint64_t tokens(response const& r) noexcept;
@@ -41,7 +40,7 @@ struct embedding_endpoint
     using request = embedding_request;
     using response = embedding_response;
 
-    static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
+    static error_code write(routing const& config, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
     static std::uint64_t tokens(response const& r) noexcept;
@@ -52,7 +51,7 @@ struct moderation_endpoint
     using request = moderation_request;
     using response = moderation_response;
 
-    static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
+    static error_code write(routing const& config, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
     static std::uint64_t tokens(response const&) noexcept { return 0; }
@@ -63,7 +62,7 @@ struct models_endpoint
     using request = model_list_request;
     using response = model_list;
 
-    static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
+    static error_code write(routing const& config, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
     static std::uint64_t tokens(response const&) noexcept { return 0; }
@@ -74,7 +73,7 @@ struct raw_endpoint
     using request = raw_request;
     using response = raw_response;
 
-    static error_code write(client_impl const& client, request&& asked, call_request& out, std::string& why);
+    static error_code write(routing const& config, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
     static std::uint64_t tokens(response const&) noexcept { return 0; }

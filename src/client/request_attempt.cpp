@@ -29,13 +29,16 @@ constexpr std::string_view request_id_fields[] = {"x-request-id", "request-id", 
 
 } // namespace
 
-request_attempt::request_attempt(client_impl& client, call_request const& asked, std::vector<key_pointer> refused_keys,
-    std::size_t upstream, bool keep_fields)
-    : client_(client),
-      asked_(asked),
-      keep_fields_(keep_fields),
-      upstream_(upstream),
-      refused_keys_(std::move(refused_keys)),
+request_attempt::request_attempt(attempt_start start)
+    : client_(start.client),
+      config_(start.config),
+      asked_(start.asked),
+      keep_fields_(start.keep_fields),
+      member_(start.member),
+      through_(start.through),
+      asks_(start.through.members[start.member]),
+      use_(start.client, start.through, start.member),
+      refused_keys_(std::move(start.refused_keys)),
       began_(std::chrono::steady_clock::now())
 {}
 
@@ -55,11 +58,6 @@ void request_attempt::drop() noexcept
 {
     exchange_.reset();
     permit_.reset();
-}
-
-std::string const& request_attempt::model() const noexcept
-{
-    return target().params.model.empty() ? asked_.model : target().params.model;
 }
 
 // Taken when the attempt has its connection and not while it waited for it: the key may have changed meanwhile.
@@ -93,6 +91,14 @@ key_fate request_attempt::settle_key(error_code ec)
     return fate;
 }
 
+void request_attempt::settle_use(error_code ec)
+{
+    call_failure const f = ec ? failure(ec) : call_failure();
+    verdict const v = ec ? judge(f.ec, f.should_retry, f.model_configured) : verdict();
+    auto const took = std::chrono::steady_clock::now() - began_ - waited_here_;
+    use_.ended(f.ec, v, took, answered_after_);
+}
+
 void request_attempt::write_request(exchange& to_send) const
 {
     std::string& out = to_send.request();
@@ -100,7 +106,7 @@ void request_attempt::write_request(exchange& to_send) const
     dialect const& d = to.params.dialect;
     std::string_view begin_of_body;
     if (asked_.model_in_body)
-        begin_of_body = to.params.model.empty() ? asked_.model_member : to.model_member;
+        begin_of_body = asks_.model.empty() ? asked_.model_member : asks_.model_member;
     std::size_t const length = begin_of_body.size() + asked_.body.size();
 
     out.clear();
@@ -170,7 +176,7 @@ task<error_code> request_attempt::enter(fiber& f, steady_time give_up_at)
 
 task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
 {
-    timeout_params const& timeouts = client_.params.timeouts;
+    timeout_params const& timeouts = config_.params.timeouts;
     if (target().gate || (target().keys && target().keys->has_limits()))
     {
         error_code const ec = co_await enter(f, give_up_at);
@@ -206,8 +212,8 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
         key_use_.pass().sent();
         exchange_.emplace(f, std::move(connection), timeouts, client_.params.limits, client_.memory);
         write_request(*exchange_);
-        ec = co_await exchange_->begin(
-            client_.upstreams.size() > 1 ? timeouts.first_byte_failover : timeouts.first_byte);
+        ec =
+            co_await exchange_->begin(through_.members.size() > 1 ? timeouts.first_byte_failover : timeouts.first_byte);
         phase_ = exchange_->phase();
         if (!ec)
             break;
@@ -319,7 +325,7 @@ call_failure request_attempt::failure(error_code ec) const
         f.should_retry = should_retry == "true";
     if (lasting_)
         f.should_retry = false;
-    f.model_configured = !target().params.model.empty();
+    f.model_configured = !asks_.model.empty();
     // Some servers say with a 403 what others say with a 401.
     if (ec == errc::permission && names_key(server_))
         f.ec = errc::authentication;

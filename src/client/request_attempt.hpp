@@ -27,22 +27,35 @@ struct call_request
     std::string dialect::*path = nullptr; // The endpoint; null: other_path.
     std::string other_path;
     std::string_view accept = "application/json";
+    bool streams = false;         // The answer is to come as a stream.
     std::string model;            // What the user asked for; an upstream may have its own.
     bool model_in_body = true;    // The body is an object that begins with the model.
     std::string model_member;     // How the body begins then; filled by the call.
     std::string body;             // The rest of the body; empty and no model in it: none is sent.
     std::size_t inputs = 0;       // How many items the answer must have; 0: unknown.
     std::uint64_t max_answer = 0; // How many tokens the answer may have; 0: unknown.
+    std::string sticky_key;       // What sticky routes stick to; empty: nothing.
     std::optional<duration> timeout;
+    stream_recovery recovery = stream_recovery::fail; // Of the model's route; filled by the call.
+};
+
+// What an attempt begins with. All that it refers to outlives it.
+struct attempt_start
+{
+    client_impl& client;
+    routing const& config;
+    call_request const& asked;
+    route const& through;
+    std::size_t member;                    // Of the route
+    std::vector<key_pointer> refused_keys; // By servers, during the call so far.
+    bool keep_fields;
 };
 
 // One try of a call at one upstream, and what is known of it afterwards.
 class request_attempt
 {
 public:
-    // `asked` outlives it. `refused_keys`: by servers, during the call so far.
-    request_attempt(client_impl& client, call_request const& asked, std::vector<key_pointer> refused_keys,
-        std::size_t upstream, bool keep_fields);
+    explicit request_attempt(attempt_start start);
     request_attempt(request_attempt const&) = delete;
     request_attempt& operator=(request_attempt const&) = delete;
     virtual ~request_attempt() = default;
@@ -69,13 +82,25 @@ public:
     // Fills in what the server said and how far it came.
     void describe(diagnostics& d) const;
 
+    // The attempt has ended, or the answer that it has brought. Tells those who judge the upstream.
+    void settle_use(error_code ec);
+
     // What the call's trail holds of it.
     attempt trail_entry(error_code ec) const;
+
+    // Whether its answer has been read to the end.
+    virtual bool is_complete() const noexcept { return true; }
 
     // Closes the connection, if it is still held.
     void drop() noexcept;
 
-    std::size_t upstream() const noexcept { return upstream_; }
+    // Which member of its route it asks, and that upstream.
+    std::size_t member() const noexcept { return member_; }
+    upstream_state const& target() const noexcept { return *asks_.upstream; }
+
+    // There is an answer, or the first token of one, after `took`.
+    void answered(duration took) noexcept { answered_after_ = took; }
+
     std::size_t trail_place() const noexcept { return trail_place_; }
     std::string const& upstream_name() const noexcept { return target().params.name; }
     call_phase phase() const noexcept { return phase_; }
@@ -100,6 +125,7 @@ protected:
     void used(std::uint64_t tokens);
 
     client_impl& client_;
+    routing const& config_;
     call_request const& asked_;
     std::optional<exchange> exchange_;
     call_phase phase_ = call_phase::none;
@@ -112,10 +138,13 @@ private:
     task<error_code> take_key(fiber& f);
     void write_request(exchange& to_send) const;
     void learn_limits();
-    std::string const& model() const noexcept;
-    upstream_state const& target() const noexcept { return client_.upstreams[upstream_]; }
+    std::string const& model() const noexcept { return asks_.model.empty() ? asked_.model : asks_.model; }
 
-    std::size_t const upstream_;
+    std::size_t const member_;
+    route const& through_;
+    route_member const& asks_;
+    upstream_use use_;
+    std::optional<duration> answered_after_;
     std::size_t trail_place_ = 0;
     duration waited_before_{};
     std::vector<key_pointer> const refused_keys_; // Its own: another attempt may add to the call's while this one waits

@@ -26,11 +26,10 @@ bool is_json(std::string_view content_type) noexcept
 
 } // namespace
 
-stream_attempt::stream_attempt(client_impl& client, call_request const& asked, std::vector<key_pointer> refused_keys,
-    std::size_t upstream, bool keep_fields)
-    : request_attempt(client, asked, std::move(refused_keys), upstream, keep_fields),
-      events_(sse_limits{client.params.limits.event, client.params.limits.event}),
-      sum_(client.params.limits.body, client.params.stream.skip_malformed_chunks)
+stream_attempt::stream_attempt(attempt_start start)
+    : request_attempt(std::move(start)),
+      events_(sse_limits{client_.params.limits.event, client_.params.limits.event}),
+      sum_(client_.params.limits.body, config_.params.stream.skip_malformed_chunks)
 {}
 
 task<error_code> stream_attempt::run(fiber& f, steady_time give_up_at)
@@ -52,7 +51,7 @@ task<error_code> stream_attempt::run(fiber& f, steady_time give_up_at)
             co_return ec;
         }
     }
-    bool const to_the_end = client_.params.stream.recovery == stream_recovery::buffer && !whole_;
+    bool const to_the_end = asked_.recovery == stream_recovery::buffer && !whole_;
     for (;;)
     {
         progress const p = advance(f.interrupted());
@@ -87,7 +86,7 @@ task<void> stream_attempt::read(fiber& f)
 // Sets the deadline that comes first. Nothing runs while the user does not wait.
 void stream_attempt::set_stream_deadline(fiber& f) const
 {
-    timeout_params const& t = client_.params.timeouts;
+    timeout_params const& t = config_.params.timeouts;
     steady_time at = steady_time::max();
     error_code why;
     auto const consider = [&](steady_time from, duration d, errc reason) {
@@ -248,7 +247,7 @@ task<void> stream_attempt::drain(fiber& f)
 // The server was asked for a stream and answers with a whole completion.
 task<error_code> stream_attempt::read_whole(fiber& f)
 {
-    error_code ec = co_await exchange_->read_body(client_.params.limits.body, false, client_.params.timeouts.idle);
+    error_code ec = co_await exchange_->read_body(client_.params.limits.body, false, config_.params.timeouts.idle);
     if (ec)
         co_return ec;
     f.clear_deadline();

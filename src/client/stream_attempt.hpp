@@ -29,8 +29,7 @@ public:
         over,      // result() says how the stream ended.
     };
 
-    stream_attempt(client_impl& client, call_request const& asked, std::vector<key_pointer> refused_keys,
-        std::size_t upstream, bool keep_fields);
+    explicit stream_attempt(attempt_start start);
 
     // To the first token. With stream_recovery::buffer to the end.
     task<error_code> run(fiber& f, steady_time give_up_at) override;
@@ -50,6 +49,7 @@ public:
     // The stream ends here with `ec`.
     progress end(error_code ec);
     error_code result() const noexcept { return result_; }
+    bool is_complete() const noexcept override { return is_over_; }
 
     // Reads the few bytes that may follow the end of a stream, so that the connection can be used again.
     task<void> drain(fiber& f);

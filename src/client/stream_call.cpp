@@ -44,7 +44,7 @@ void stream_call::launch(
 {
     auto const self = std::make_shared<stream_call>(std::move(client), diag, std::move(handler));
     call_request to_send;
-    self->result_ = write_chat(*self->client_, std::move(request), true, to_send, self->detail_);
+    self->result_ = write_chat(self->config(), std::move(request), true, to_send, self->detail_);
     if (!self->result_)
         self->begin(std::move(to_send));
     self->opened_handler_.connect_slot(self);
@@ -60,15 +60,15 @@ task<void> stream_call::run()
     is_over_ = true;
 }
 
-std::unique_ptr<request_attempt> stream_call::make_attempt(std::size_t upstream)
+std::unique_ptr<request_attempt> stream_call::make_attempt(attempt_start start)
 {
-    return std::make_unique<stream_attempt>(*client_, request_, refused_keys_, upstream, diag_ != nullptr);
+    return std::make_unique<stream_attempt>(std::move(start));
 }
 
 // From the first token to the end, and from anew if the answer breaks and may be restarted.
 task<void> stream_call::read_answers()
 {
-    stream_recovery const recovery = client_->params.stream.recovery;
+    stream_recovery const recovery = request_.recovery;
     for (;;)
     {
         shown_ = current();

@@ -46,7 +46,7 @@ private:
     task<void> run();
     task<void> read_stream();
     task<void> read_answers();
-    std::unique_ptr<request_attempt> make_attempt(std::size_t upstream) override;
+    std::unique_ptr<request_attempt> make_attempt(attempt_start start) override;
     stream_attempt* current() const noexcept { return static_cast<stream_attempt*>(last()); }
     std::optional<chat_delta> take_delta();
     void announce() noexcept;

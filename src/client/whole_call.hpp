@@ -31,7 +31,7 @@ public:
         phase_ = call_phase::body;
         if (keep_fields_)
             keep_fields();
-        ec = co_await exchange_->read_body(client_.params.limits.body, false, client_.params.timeouts.idle);
+        ec = co_await exchange_->read_body(client_.params.limits.body, false, config_.params.timeouts.idle);
         if (!ec)
         {
             server_error err;
@@ -61,7 +61,7 @@ public:
 
 // A call for a whole answer. Endpoint says what is asked and how the answer is read:
 //   using request, response
-//   static error_code write(client_impl const&, request&&, call_request& out, std::string& why)
+//   static error_code write(routing const&, request&&, call_request& out, std::string& why)
 //   static error_code read(json_reader&, exchange const&, std::size_t inputs, response& out, server_error& err)
 //   static std::uint64_t tokens(response const&): what it has cost, 0 if that is not known
 template <class Endpoint>
@@ -83,7 +83,7 @@ public:
     {
         auto const self = std::make_shared<whole_call>(std::move(client), diag, std::move(handler));
         call_request to_send;
-        self->ec_ = Endpoint::write(*self->client_, std::move(asked), to_send, self->detail_);
+        self->ec_ = Endpoint::write(self->config(), std::move(asked), to_send, self->detail_);
         if (!self->ec_)
             self->begin(std::move(to_send));
         self->handler_.connect_slot(self);
@@ -97,9 +97,9 @@ private:
             ec_ = co_await answer();
     }
 
-    std::unique_ptr<request_attempt> make_attempt(std::size_t upstream) override
+    std::unique_ptr<request_attempt> make_attempt(attempt_start start) override
     {
-        return std::make_unique<whole_attempt<Endpoint>>(*client_, request_, refused_keys_, upstream, diag_ != nullptr);
+        return std::make_unique<whole_attempt<Endpoint>>(std::move(start));
     }
 
     void on_finished(std::exception_ptr error) override

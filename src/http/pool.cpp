@@ -435,6 +435,13 @@ void pool::close_idle()
         host->state_.remove_idle([](owned_connection const&, steady_time) { return true; }, closed);
 }
 
+void pool::close_idle(pool_host& host)
+{
+    std::vector<owned_connection> closed;
+    std::lock_guard const lock(mutex_);
+    host.state_.remove_idle([](owned_connection const&, steady_time) { return true; }, closed);
+}
+
 pool::numbers pool::count() const
 {
     numbers n;

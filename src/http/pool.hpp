@@ -63,8 +63,9 @@ public:
     // Waits for a connection. Fails with errc::pool_timeout or with what connecting came to.
     task<lease> acquire(fiber& f, pool_host& host, transport_failure& failure);
 
-    // Closes all idle connections.
+    // Closes all idle connections, or those to one host.
     void close_idle();
+    void close_idle(pool_host& host);
 
     struct numbers
     {

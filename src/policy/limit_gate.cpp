@@ -189,6 +189,12 @@ task<error_code> limit_gate::enter(
     co_return error_code();
 }
 
+bool limit_gate::has_room(std::uint64_t estimate_tokens)
+{
+    std::lock_guard const lock(mutex_);
+    return limiter_.would_admit(static_cast<double>(estimate_tokens), clock_());
+}
+
 void limit_gate::cool(steady_time until)
 {
     std::lock_guard const lock(mutex_);

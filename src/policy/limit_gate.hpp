@@ -72,6 +72,9 @@ public:
     task<error_code> enter(
         fiber& f, std::uint64_t estimate_tokens, steady_time deadline, permit& out, steady_time::duration& retry_after);
 
+    // Whether enter() would not have to wait.
+    bool has_room(std::uint64_t estimate_tokens);
+
     // Nobody passes before `until`, or for ten minutes if that is sooner.
     void cool(steady_time until);
 

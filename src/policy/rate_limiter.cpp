@@ -241,7 +241,7 @@ rate_limiter::reservation rate_limiter::admit(double tokens, steady_time now) no
 
 std::optional<rate_limiter::reservation> rate_limiter::reserve(double tokens, steady_time now) noexcept
 {
-    if (!queue_.empty() || !has_room(tokens, now))
+    if (!would_admit(tokens, now))
         return std::nullopt;
     return admit(tokens, now);
 }

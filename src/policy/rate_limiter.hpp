@@ -123,6 +123,9 @@ public:
     // Admits an attempt if there is room and nobody queues.
     std::optional<reservation> reserve(double tokens, steady_time now) noexcept;
 
+    // Whether reserve() would admit it.
+    bool would_admit(double tokens, steady_time now) noexcept { return queue_.empty() && has_room(tokens, now); }
+
     // When an attempt that comes now would be admitted if all goes on as it looks now: those who queue go first and use
     // what they estimate. `now` if only the end of another attempt is waited for.
     steady_time expected(double tokens, steady_time now) noexcept;

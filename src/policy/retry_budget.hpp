@@ -58,16 +58,12 @@ private:
     std::array<std::int64_t, slices_> booked_{};
 };
 
-// The budgets of a client: of each upstream, for asking it again, and of the client, for asking another one.
+// The budgets that a call draws on: of each target of its route, for asking it again, and of the client, for asking
+// another one.
 struct retry_budgets
 {
-    std::vector<retry_budget> upstreams;
-    retry_budget client;
-
-    retry_budgets(retry_params const& params, std::size_t count)
-        : upstreams(count, retry_budget(params)),
-          client(params)
-    {}
+    std::vector<retry_budget*> targets;
+    retry_budget* client;
 };
 
 } // namespace serin

@@ -212,6 +212,22 @@ std::string_view rollout_status_name(rollout_status s) noexcept
     return "unknown";
 }
 
+std::string_view rollout_change_name(rollout_change c) noexcept
+{
+    switch (c)
+    {
+    case rollout_change::none: return "none";
+    case rollout_change::promoted: return "promoted";
+    case rollout_change::completed: return "completed";
+    case rollout_change::rolled_back: return "rolled_back";
+    case rollout_change::aborted: return "aborted";
+    case rollout_change::paused: return "paused";
+    case rollout_change::resumed: return "resumed";
+    case rollout_change::restarted: return "restarted";
+    }
+    return "none";
+}
+
 std::string to_text(rollout_state const& s)
 {
     auto const saved = std::chrono::floor<milliseconds>(s.saved.time_since_epoch()).count();

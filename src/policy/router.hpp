@@ -80,6 +80,9 @@ public:
 
     std::size_t size() const noexcept { return targets_.size(); }
 
+    // As the policy sees it: a candidate has none.
+    unsigned weight(std::size_t i) const noexcept { return weights_[i]; }
+
     // Whether a target may ever be picked: it has a weight, or is a candidate with a share. The others are no part of
     // the group of which no more than half may be ejected.
     bool may_be_picked(std::size_t i) const noexcept

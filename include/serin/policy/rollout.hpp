@@ -110,6 +110,9 @@ enum class rollout_change
     restarted,   ///< By hand, from the first stage.
 };
 
+/// The name of a change, as in `rolled_back`.
+std::string_view rollout_change_name(rollout_change c) noexcept;
+
 /// A change of a rollout.
 struct rollout_event
 {

@@ -5,6 +5,7 @@
 
 #include <boost/asio/error.hpp>
 
+#include "budgets.hpp"
 #include "catch.hpp"
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,7 +25,6 @@ using serin::call_failure;
 using serin::call_fsm;
 using serin::errc;
 using serin::give_up;
-using serin::retry_budgets;
 using serin::retry_params;
 using serin::steady_time;
 
@@ -75,34 +76,34 @@ call_failure configured(errc cause)
 }
 
 // Budgets with that many retries and no more to come.
-retry_budgets with(retries const& available, steady_time at = now)
+owned_budgets with(retries const& available, steady_time at = now)
 {
     retry_params params;
     params.budget_ratio = 1;
     params.budget_per_second = 0;
-    retry_budgets budgets(params, available.size() - 1);
+    owned_budgets budgets(params, available.size() - 1);
     for (std::size_t i = 0; i + 1 < available.size(); ++i)
         for (int n = 0; n < available[i]; ++n)
-            budgets.upstreams[i].deposit(at);
+            budgets.targets[i].deposit(at);
     for (int n = 0; n < available.back(); ++n)
         budgets.client.deposit(at);
     return budgets;
 }
 
-retries left(retry_budgets& budgets, steady_time at = now)
+retries left(owned_budgets& budgets, steady_time at = now)
 {
     retries r;
-    for (auto& b : budgets.upstreams)
+    for (auto& b : budgets.targets)
         r.push_back(static_cast<int>(b.balance(at)));
     r.push_back(static_cast<int>(budgets.client.balance(at)));
     return r;
 }
 
-retry_budgets plenty(std::size_t upstreams)
+owned_budgets plenty(std::size_t upstreams)
 {
     retry_params params;
     params.budget_per_second = 1'000'000;
-    return retry_budgets(params, upstreams);
+    return owned_budgets(params, upstreams);
 }
 
 std::string ask(std::size_t upstream, duration delay = {})
@@ -120,59 +121,87 @@ std::string text_of(call_fsm::step const& s)
 {
     if (s.what == call_fsm::action::finish)
         return end(s.why);
-    return s.why == give_up::none ? ask(s.upstream, s.delay) : "attempt with a reason to give up";
+    return s.why == give_up::none ? ask(s.target, s.delay) : "attempt with a reason to give up";
 }
 
 } // namespace
 
 // --- The beginning ---
 
-TEST_CASE("call_fsm: upstreams are asked by weight")
+TEST_CASE("call_fsm: the table of routes says who is asked first")
 {
-    struct row
-    {
-        weights w;
-        std::uint64_t random;
-        std::size_t upstream;
-    };
-    row const rows[] = {
-        {{1}, 0, 0},
-        {{1}, 12345, 0},
-        {{0}, 12345, 0},
-        {{1, 1}, 0, 0},
-        {{1, 1}, 1, 1},
-        {{1, 1}, 2, 0},
-        {{3, 2, 1}, 2, 0},
-        {{3, 2, 1}, 3, 1},
-        {{3, 2, 1}, 4, 1},
-        {{3, 2, 1}, 5, 2},
-        {{3, 2, 1}, 6, 0},
-        {{0, 5}, 0, 1},
-        {{5, 0}, 4, 0},
-        {{0, 1, 0, 1, 0}, 0, 1},
-        {{0, 1, 0, 1, 0}, 1, 3},
-        {{0, 0, 0}, 2, 0},
-        {{~0u, ~0u}, ~0u, 1}, // The sum does not fit in an unsigned
-        {{~0u, ~0u}, ~0u - 1, 0},
-        {{~0u, ~0u}, ~std::uint64_t{0}, 1},
-    };
     retry_params const params;
-    for (row const& r : rows)
+    auto const routes = routes_by_weight({3, 2, 0, 1});
+    std::mt19937_64 random(1);
+    std::set<std::size_t> seen;
+    for (int i = 0; i < 100; ++i)
     {
-        CAPTURE(r.w, r.random);
-        call_fsm fsm(params, r.w);
+        call_fsm fsm(params, routes);
         CHECK(fsm.attempts() == 0);
-        auto budgets = plenty(r.w.size());
-        CHECK(text_of(fsm.start(budgets, now, r.random)) == ask(r.upstream));
+        auto budgets = plenty(4);
+        auto const r = random();
+        auto const expected = routes.pick({}, {}, r);
+        CHECK(text_of(fsm.start(budgets, now, r)) == ask(*expected));
         CHECK(fsm.attempts() == 1);
+        seen.insert(*expected);
+    }
+    CHECK(seen == std::set<std::size_t>{0, 1, 3});
+}
+
+TEST_CASE("call_fsm: one who cannot answer is not asked, unless nobody can")
+{
+    retry_params const params;
+    auto const routes = routes_in_order({1, 1});
+    auto budgets = plenty(2);
+    std::vector<serin::route_facts> facts(2);
+    facts[0].available = false;
+    call_fsm fsm(params, routes);
+    SECTION("at first")
+    {
+        CHECK(text_of(fsm.start(budgets, now, 0, facts)) == ask(1));
+    }
+    SECTION("when none of them can")
+    {
+        facts[1].available = false;
+        CHECK(text_of(fsm.start(budgets, now, 0, facts)) == ask(0));
+    }
+    SECTION("after a failure: the same one is asked again instead")
+    {
+        fsm.start(budgets, now, 0, facts);
+        auto const next =
+            fsm.attempt_failed(1, failure(errc::server_error), budgets, now, never, longest(500ms), facts);
+        CHECK(text_of(next) == ask(1, 500ms));
+    }
+    SECTION("after a failure that asking again does not help")
+    {
+        fsm.start(budgets, now, 0, facts);
+        auto const next = fsm.attempt_failed(1, failure(errc::authentication), budgets, now, never, 0, facts);
+        // The server may not take another key, but the key may be gone for this upstream only.
+        CHECK(text_of(next) == ask(0));
+    }
+    SECTION("as a hedge")
+    {
+        fsm.start(budgets, now, 0, facts);
+        CHECK_FALSE(fsm.hedge(budgets, now, 0, facts));
+    }
+    SECTION("of those that were asked, the one that can answer is asked again")
+    {
+        facts[0].available = true;
+        fsm.start(budgets, now, 0, facts);
+        CHECK(text_of(fsm.attempt_failed(0, failure(errc::server_error), budgets, now, never, 0, facts)) == ask(1));
+        facts[0].available = false;
+        auto const next =
+            fsm.attempt_failed(1, failure(errc::server_error), budgets, now, never, longest(500ms), facts);
+        CHECK(text_of(next) == ask(1, 500ms));
     }
 }
 
 TEST_CASE("call_fsm: a new call is paid into the budgets of its upstream and the client")
 {
     retry_params const params;
-    weights const w = {1, 1};
-    call_fsm fsm(params, w);
+    weights const w = {0, 1};
+    auto const routes = routes_in_order(w);
+    call_fsm fsm(params, routes);
     auto budgets = with({0, 0, 0});
     fsm.start(budgets, now, 1);
     CHECK(left(budgets) == retries{0, 1, 1});
@@ -251,7 +280,8 @@ TEST_CASE("call_fsm: every cause, with one upstream, with another key, with anot
 
     retry_params const params;
     auto const after = [&](weights const& w, call_failure const& f) {
-        call_fsm fsm(params, w);
+        auto const routes = routes_in_order(w);
+        call_fsm fsm(params, routes);
         auto budgets = plenty(w.size());
         REQUIRE(text_of(fsm.start(budgets, now, 0)) == ask(0));
         return text_of(fsm.attempt_failed(0, f, budgets, now, never, longest(500ms)));
@@ -351,9 +381,6 @@ TEST_CASE("call_fsm: whom to ask when, and who pays")
         {"even from a rate limit", {1, 1}, {}, go_away, {0, 0, 0}, {}, 0, ask(1), {0, 0, 0}},
         {"after another key", {1, 1}, {}, with_key(errc::authentication), {1, 1, 1}, {}, 0, ask(0), {0, 1, 1}},
         {"when that is not paid", {1, 1}, {}, with_key(errc::authentication), {0, 1, 1}, {}, 0, ask(1), {0, 1, 1}},
-        {"by weight", {1, 1, 3}, {}, broken, {0, 0, 0, 0}, {}, 0, ask(1), {0, 0, 0, 0}},
-        {"by weight, more", {1, 1, 3}, {}, broken, {0, 0, 0, 0}, {}, 1, ask(2), {0, 0, 0, 0}},
-        {"by weight, all around", {1, 1, 3}, {}, broken, {0, 0, 0, 0}, {}, 4, ask(1), {0, 0, 0, 0}},
         {"not one without a weight", {1, 0}, {}, broken, {1, 9, 9}, {}, s500, ask(0, 500ms), {0, 9, 9}},
         {"not if all have none", {0, 0}, {}, broken, {1, 9, 9}, {}, s500, ask(0, 500ms), {0, 9, 9}},
         {"one without a weight between", {1, 0, 1}, {}, broken, {0, 0, 0, 0}, {}, 0, ask(2), {0, 0, 0, 0}},
@@ -401,20 +428,21 @@ TEST_CASE("call_fsm: whom to ask when, and who pays")
     for (row const& r : rows)
     {
         CAPTURE(r.what);
-        call_fsm fsm(params, r.w);
+        auto const routes = routes_in_order(r.w);
+        call_fsm fsm(params, routes);
         auto rich = plenty(r.w.size());
         auto at = fsm.start(rich, now, 0);
         for (auto const& f : r.before)
         {
             REQUIRE(at.what == call_fsm::action::attempt);
-            at = fsm.attempt_failed(at.upstream, f, rich, now, never, 0);
+            at = fsm.attempt_failed(at.target, f, rich, now, never, 0);
         }
         REQUIRE(at.what == call_fsm::action::attempt);
         CHECK(fsm.attempts() == r.before.size() + 1);
 
         auto budgets = with(r.budget);
         steady_time const deadline = r.deadline ? now + *r.deadline : never;
-        auto const next = fsm.attempt_failed(at.upstream, r.last, budgets, now, deadline, r.random);
+        auto const next = fsm.attempt_failed(at.target, r.last, budgets, now, deadline, r.random);
         CHECK(text_of(next) == r.expected);
         CHECK(left(budgets) == r.budget_after);
         CHECK(fsm.attempts() == r.before.size() + (next.what == call_fsm::action::attempt ? 2 : 1));
@@ -426,7 +454,8 @@ TEST_CASE("call_fsm: without a deadline the clock's range is the end")
     retry_params params;
     params.max_retry_after = duration::max();
     weights const w = {1};
-    call_fsm fsm(params, w);
+    auto const routes = routes_in_order(w);
+    call_fsm fsm(params, routes);
     auto budgets = with({1, 1});
     fsm.start(budgets, now, 0);
     auto const forever = failure(errc::overloaded, std::chrono::milliseconds::max());
@@ -441,7 +470,8 @@ TEST_CASE("call_fsm: max_attempts")
         CAPTURE(max);
         retry_params params;
         params.max_attempts = max;
-        call_fsm fsm(params, w);
+        auto const routes = routes_in_order(w);
+        call_fsm fsm(params, routes);
         auto budgets = plenty(1);
         auto s = fsm.start(budgets, now, 0);
         while (s.what == call_fsm::action::attempt && fsm.attempts() < 100)
@@ -455,7 +485,8 @@ TEST_CASE("call_fsm: time that went by is taken off Retry-After")
 {
     retry_params const params;
     weights const w = {2, 1};
-    call_fsm fsm(params, w);
+    auto const routes = routes_in_order(w);
+    call_fsm fsm(params, routes);
     auto budgets = plenty(2);
     fsm.start(budgets, now, 0);
     REQUIRE(text_of(fsm.attempt_failed(0, failure(errc::rate_limited, 20s), budgets, now, never, 0)) == ask(1));
@@ -475,7 +506,8 @@ TEST_CASE("call_fsm: among those that may be asked now it does not matter who fa
 {
     retry_params const params;
     weights const w = {1, 2};
-    call_fsm fsm(params, w);
+    auto const routes = routes_in_order(w);
+    call_fsm fsm(params, routes);
     auto budgets = plenty(2);
     fsm.start(budgets, now, 0);
     REQUIRE(text_of(fsm.attempt_failed(0, failure(errc::server_error), budgets, now, never, 0)) == ask(1));
@@ -488,15 +520,16 @@ TEST_CASE("call_fsm: a hedge goes to an upstream that was not asked yet, if the 
 {
     retry_params const params;
     weights const w = {1, 0, 1, 3};
-    call_fsm fsm(params, w);
+    auto const routes = routes_in_order(w);
+    call_fsm fsm(params, routes);
     auto rich = plenty(4);
     fsm.start(rich, now, 0);
-    SECTION("by weight")
+    SECTION("as the table says")
     {
         auto budgets = with({0, 0, 0, 0, 2});
-        CHECK(fsm.hedge(budgets, now, 1) == 3u);
-        CHECK(fsm.attempts() == 2);
         CHECK(fsm.hedge(budgets, now, 1) == 2u);
+        CHECK(fsm.attempts() == 2);
+        CHECK(fsm.hedge(budgets, now, 1) == 3u);
         CHECK(fsm.attempts() == 3);
         CHECK(left(budgets) == retries{0, 0, 0, 0, 0});
     }
@@ -522,7 +555,8 @@ TEST_CASE("call_fsm: a hedge is an attempt")
     retry_params params;
     params.max_attempts = 2;
     weights const w = {1, 1, 1};
-    call_fsm fsm(params, w);
+    auto const routes = routes_in_order(w);
+    call_fsm fsm(params, routes);
     auto budgets = with({9, 9, 9, 9});
     fsm.start(budgets, now, 0);
     auto const before = left(budgets);
@@ -539,7 +573,8 @@ TEST_CASE("call_fsm: an upstream that is being asked is not asked a second time"
 {
     retry_params const params;
     weights const w = {1, 1};
-    call_fsm fsm(params, w);
+    auto const routes = routes_in_order(w);
+    call_fsm fsm(params, routes);
     auto budgets = plenty(2);
     fsm.start(budgets, now, 0);
     REQUIRE(fsm.hedge(budgets, now, 0) == 1u);
@@ -563,7 +598,8 @@ TEST_CASE("call_fsm: an attempt that fails beside another one counts for what co
 {
     retry_params const params;
     weights const w = {1, 1};
-    call_fsm fsm(params, w);
+    auto const routes = routes_in_order(w);
+    call_fsm fsm(params, routes);
     auto budgets = plenty(2);
     fsm.start(budgets, now, 0);
     REQUIRE(fsm.hedge(budgets, now, 0) == 1u);
@@ -594,7 +630,8 @@ TEST_CASE("call_fsm: a hedge leaves the free change of upstream alone")
 {
     retry_params const params;
     weights const w = {1, 1, 1};
-    call_fsm fsm(params, w);
+    auto const routes = routes_in_order(w);
+    call_fsm fsm(params, routes);
     auto budgets = with({0, 0, 0, 1});
     auto rich = plenty(3);
     fsm.start(rich, now, 0);
@@ -624,7 +661,8 @@ TEST_CASE("call_fsm: whatever happens, the rules hold")
         for (auto& x : available)
             x = static_cast<int>(below(4));
         auto budgets = with(available);
-        call_fsm fsm(params, w);
+        auto const routes = routes_in_order(w);
+        call_fsm fsm(params, routes);
         steady_time t = now;
         steady_time const deadline = t + std::chrono::seconds(1 + below(100));
         std::map<std::size_t, steady_time> not_before;
@@ -633,14 +671,14 @@ TEST_CASE("call_fsm: whatever happens, the rules hold")
         std::size_t attempts = 1;
         while (step.what == call_fsm::action::attempt)
         {
-            REQUIRE(step.upstream < w.size());
-            REQUIRE((w[step.upstream] > 0 || all_zero));
+            REQUIRE(step.target < w.size());
+            REQUIRE((w[step.target] > 0 || all_zero));
             REQUIRE(step.delay >= 0s);
             t += step.delay;
             REQUIRE(t < deadline);
             REQUIRE(attempts <= static_cast<std::size_t>(params.max_attempts));
             REQUIRE(fsm.attempts() == attempts);
-            REQUIRE(t >= not_before[step.upstream]);
+            REQUIRE(t >= not_before[step.target]);
 
             call_failure f = failure(causes[below(std::size(causes))]);
             if (below(3) == 0)
@@ -649,10 +687,10 @@ TEST_CASE("call_fsm: whatever happens, the rules hold")
             t += std::chrono::milliseconds(below(900));
             // Another key may be used at once.
             if (f.retry_after && !f.another_key)
-                not_before[step.upstream] = t + *f.retry_after;
+                not_before[step.target] = t + *f.retry_after;
 
             auto const before = left(budgets, t);
-            step = fsm.attempt_failed(step.upstream, f, budgets, t, deadline, random());
+            step = fsm.attempt_failed(step.target, f, budgets, t, deadline, random());
             auto const after = left(budgets, t);
             int paid = 0;
             for (std::size_t i = 0; i < before.size(); ++i)

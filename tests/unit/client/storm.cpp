@@ -5,6 +5,7 @@
 
 #include "../../../src/client/call_fsm.hpp"
 
+#include "budgets.hpp"
 #include "catch.hpp"
 
 #include <algorithm>
@@ -78,7 +79,8 @@ outcome simulate(retry_params const& params, std::vector<unsigned> const& weight
         steady_time deadline;
     };
     std::mt19937_64 random(seed);
-    serin::retry_budgets budgets(params, weights.size());
+    owned_budgets budgets(params, weights.size());
+    serin::route_table const routes = routes_by_weight(weights);
     std::multimap<steady_time, attempt> events;
     outcome result;
     result.seen.assign(weights.size(), std::vector<int>(seconds, 0));
@@ -87,7 +89,7 @@ outcome simulate(retry_params const& params, std::vector<unsigned> const& weight
 
     steady_time const start(1000s);
     for (steady_time t = start; t < start + 1s * seconds; t += 1000ms / calls_per_second)
-        events.emplace(t, attempt{std::make_shared<call_fsm>(params, weights), 0, t + 600s});
+        events.emplace(t, attempt{std::make_shared<call_fsm>(params, routes), 0, t + 600s});
 
     while (!events.empty())
     {
@@ -97,7 +99,7 @@ outcome simulate(retry_params const& params, std::vector<unsigned> const& weight
         if (a.call->attempts() == 0)
         {
             ++result.calls;
-            a.upstream = a.call->start(budgets, now, random()).upstream;
+            a.upstream = a.call->start(budgets, now, random()).target;
             ++result.firsts[a.upstream];
         }
         auto const second = static_cast<std::size_t>((now - start) / 1s);
@@ -116,9 +118,9 @@ outcome simulate(retry_params const& params, std::vector<unsigned> const& weight
             ++result.given_up[next.why];
         else
         {
-            if (counts && (next.upstream == a.upstream || next.delay > 0s))
-                ++result.paid[next.upstream][second];
-            a.upstream = next.upstream;
+            if (counts && (next.target == a.upstream || next.delay > 0s))
+                ++result.paid[next.target][second];
+            a.upstream = next.target;
             events.emplace(now + next.delay, a);
         }
     }

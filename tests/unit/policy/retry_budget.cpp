@@ -182,13 +182,3 @@ TEST_CASE("retry_budget: senseless settings do no harm")
         CHECK(b.withdraw(start));
     }
 }
-
-TEST_CASE("retry_budgets: one for each upstream and one for the client")
-{
-    serin::retry_budgets all(retry_params(), 3);
-    REQUIRE(all.upstreams.size() == 3);
-    CHECK(withdraw_all(all.upstreams[1], start) == 100);
-    CHECK(all.upstreams[0].balance(start) == 100);
-    CHECK(all.upstreams[2].balance(start) == 100);
-    CHECK(all.client.balance(start) == 100);
-}
