@@ -83,6 +83,7 @@
 #include <serin/src/policy/verdict.cpp>
 
 #include <serin/src/observe/alert.cpp>
+#include <serin/src/observe/alert_monitor.cpp>
 #include <serin/src/observe/alert_text.cpp>
 #include <serin/src/observe/alert_watch.cpp>
 #include <serin/src/observe/bucket_counts.cpp>
@@ -96,6 +97,7 @@
 #include <serin/src/observe/metrics.cpp>
 #include <serin/src/observe/observer.cpp>
 #include <serin/src/observe/stderr_logger.cpp>
+#include <serin/src/observe/webhook.cpp>
 #include <serin/src/observe/webhook_target.cpp>
 
 #include <serin/src/client/call.cpp>

@@ -67,6 +67,12 @@ alert_watch::alert_watch(alert_rule rule, steady_time now)
       timer_(rule_)
 {}
 
+void alert_watch::deliver_to(secret webhook, std::function<void(alert const&)> on_alert)
+{
+    rule_.webhook = std::move(webhook);
+    rule_.on_alert = std::move(on_alert);
+}
+
 bool alert_watch::concerns(call_info const& call) const noexcept
 {
     return rule_.model.empty() || rule_.model == call.model;

@@ -25,6 +25,12 @@ public:
 
     alert_rule const& rule() const noexcept { return rule_; }
 
+    // It begins to be told of calls.
+    void begin(steady_time now) noexcept { last_end_ = now; }
+
+    // Other places to deliver to.
+    void deliver_to(secret webhook, std::function<void(alert const&)> on_alert);
+
     void add(attempt_ended const& event);
     void add(call_ended const& event);
     void add(first_token_received const& event);
