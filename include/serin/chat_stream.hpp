@@ -17,6 +17,7 @@
 namespace serin {
 
 class stream_call;
+struct relay;
 
 /// An answer that is still arriving. Made by @ref client::async_stream; may outlive the client.
 ///
@@ -25,6 +26,8 @@ class stream_call;
 /// thread or strand at a time, whichever that is.
 class chat_stream
 {
+    friend struct relay;
+
     std::shared_ptr<stream_call> impl_;
 
     struct initiate_next : initiation

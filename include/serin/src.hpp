@@ -49,6 +49,7 @@
 #include <serin/src/chat/model_list_wire.cpp>
 #include <serin/src/chat/moderation.cpp>
 #include <serin/src/chat/moderation_wire.cpp>
+#include <serin/src/chat/relay_wire.cpp>
 #include <serin/src/chat/request.cpp>
 #include <serin/src/chat/request_check.cpp>
 #include <serin/src/chat/response.cpp>
@@ -110,6 +111,7 @@
 #include <serin/src/client/config_upstreams.cpp>
 #include <serin/src/client/endpoints.cpp>
 #include <serin/src/client/mirror_call.cpp>
+#include <serin/src/client/relay.cpp>
 #include <serin/src/client/request_attempt.cpp>
 #include <serin/src/client/routing.cpp>
 #include <serin/src/client/stream_attempt.cpp>

@@ -100,6 +100,7 @@ error_code accumulator::put(std::string_view event_type, std::string_view data)
     pending_calls_.clear();
     pieces_.clear();
     next_ = 0;
+    only_usage_ = false;
     if (failure_)
         return failure_;
     if (done_ || is_sign_of_life(event_type))
@@ -227,6 +228,7 @@ error_code accumulator::read_chunk(json_value root, bool is_error)
 {
     bool may_hold_error = false;
     bool has_usage = false;
+    bool no_choices = false;
     error_code choices_error;
     for (json_member const field : root.members())
     {
@@ -248,7 +250,10 @@ error_code accumulator::read_chunk(json_value root, bool is_error)
                 append(response_.model, field.value.string());
         }
         else if (key_is(field.key, "choices"))
+        {
+            no_choices = field.value.is_array() && !field.value.has_content();
             choices_error = read_choices(field.value);
+        }
         else if (key_is(field.key, "usage"))
             has_usage = take_usage(field.value) || has_usage;
         else if (key_is(field.key, "system_fingerprint"))
@@ -282,6 +287,7 @@ error_code accumulator::read_chunk(json_value root, bool is_error)
     }
     if (choices_error)
         return choices_error;
+    only_usage_ = no_choices && has_usage;
     return error_.empty() ? error_code() : make_error_code(classify(200, error_));
 }
 

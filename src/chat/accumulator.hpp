@@ -74,6 +74,7 @@ class accumulator
     std::size_t logprobs_left_ = max_logprobs;
     std::uint64_t event_ = 0;
     bool done_ = false;
+    bool only_usage_ = false;
     bool dirty_ = false; // some extra text is older than its store
     error_code failure_;
     server_error error_;
@@ -127,6 +128,9 @@ public:
 
     /// Whether `[DONE]` came.
     bool done() const noexcept { return done_; }
+
+    /// Whether the event told what the call has used, and nothing else: it had no choices.
+    bool only_usage() const noexcept { return only_usage_; }
 
     /// Whether every choice that was seen, and at least one, has a finish reason.
     bool finished() const noexcept;

@@ -37,6 +37,8 @@ struct call_request
     std::string sticky_key;       // What sticky routes stick to; empty: nothing.
     std::optional<duration> timeout;
     stream_recovery recovery = stream_recovery::fail; // Of the model's route; filled by the call.
+    bool keep_events = false; // Of a stream: as text, to be sent on; never begun anew after its first token
+    bool show_usage = false;  // and so is a chunk with the usage alone.
 };
 
 // What an attempt begins with. All that it refers to outlives it.

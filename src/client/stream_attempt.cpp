@@ -3,6 +3,7 @@
 
 #include "stream_attempt.hpp"
 
+#include "../chat/relay_wire.hpp"
 #include "../chat/wire_read.hpp"
 #include "endpoints.hpp"
 
@@ -136,7 +137,7 @@ stream_attempt::progress stream_attempt::advance(error_code const& interrupted)
             ec = events_.put(piece);
             if (ec)
                 return end(ec);
-            if (!exchange_->memory().set(events_.buffered()))
+            if (!exchange_->memory().set(events_.buffered() + kept_events_.size()))
                 return end(errc::memory_limit);
             break;
         }
@@ -157,9 +158,15 @@ stream_attempt::progress stream_attempt::take_events()
             }
             if (token || (opened_ && !delta->finish_reason.empty()))
             {
+                kept_more_ = false;
                 ready_ = *delta;
                 return progress::delta;
             }
+        }
+        if (opened_ && std::exchange(kept_more_, false))
+        {
+            ready_.emplace();
+            return progress::delta;
         }
         if (sum_.done())
             return end({});
@@ -176,9 +183,32 @@ stream_attempt::progress stream_attempt::take_events()
         }
         if (sum_.skipped() != skipped)
             client_.log(log_level::warning, upstream_name() + ": passing over a chunk that is malformed");
+        else if (asked_.keep_events)
+            keep_event(event->data);
+        if (is_over_)
+            return progress::over;
         if (finished_at_ == steady_time::max() && sum_.finished())
             finished_at_ = std::chrono::steady_clock::now();
     }
+}
+
+// Keeps an event for whoever sends it on. He wants to have it at once, whatever it holds.
+void stream_attempt::keep_event(std::string_view data)
+{
+    if (sum_.done() || data.empty() || (sum_.only_usage() && !asked_.show_usage))
+        return;
+    append_event(kept_events_, data);
+    kept_more_ = true;
+    if (kept_events_.size() > client_.params.limits.body)
+        end(errc::response_too_large);
+    else if (!exchange_->memory().set(events_.buffered() + kept_events_.size()))
+        end(errc::memory_limit);
+}
+
+void stream_attempt::take_kept_events(std::string& out)
+{
+    out += kept_events_;
+    kept_events_.clear();
 }
 
 // There will be no more bytes: `ec` is empty if the response has ended as HTTP says, else why not.
@@ -255,6 +285,9 @@ task<error_code> stream_attempt::read_whole(fiber& f)
     server_error err;
     auto reader = client_.take_reader();
     ec = read_response(*reader, exchange_->body(), *whole_, err);
+    json_value root;
+    if (!ec && asked_.keep_events && reader->parse(exchange_->body(), root))
+        append_as_stream(root, asked_.show_usage, kept_events_);
     client_.put_reader(std::move(reader));
     whole_->upstream = upstream_name();
     whole_->request_id = request_id();

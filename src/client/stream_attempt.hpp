@@ -13,6 +13,8 @@
 
 #include <deque>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace serin {
@@ -58,10 +60,14 @@ public:
     chat_response const& response() noexcept { return whole_ ? *whole_ : sum_.response(); }
     bool has_anything() noexcept { return response().first() != nullptr; }
 
+    // Appends the events that came since the last time, if they are kept.
+    void take_kept_events(std::string& out);
+
 private:
     task<error_code> read_whole(fiber& f);
     void deliver_whole();
     progress take_events();
+    void keep_event(std::string_view data);
     progress end_of_input(error_code ec, error_code const& interrupted);
     void set_stream_deadline(fiber& f) const;
 
@@ -74,6 +80,8 @@ private:
     std::deque<chat_delta> whole_deltas_;
     std::vector<tool_call_delta> whole_calls_;
 
+    std::string kept_events_;
+    bool kept_more_ = false; // since the last delta.
     std::optional<chat_delta> ready_;
     error_code result_;
     bool is_over_ = false; // result_ is final.

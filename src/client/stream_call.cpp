@@ -51,6 +51,15 @@ void stream_call::launch(
     self->start(self->run());
 }
 
+void stream_call::launch(
+    std::shared_ptr<client_impl> client, call_request&& request, diagnostics* diag, any_handler<chat_stream> handler)
+{
+    auto const self = std::make_shared<stream_call>(std::move(client), diag, std::move(handler));
+    self->begin(std::move(request));
+    self->opened_handler_.connect_slot(self);
+    self->start(self->run());
+}
+
 task<void> stream_call::run()
 {
     if (!result_)
@@ -85,7 +94,7 @@ task<void> stream_call::read_answers()
             co_return;
         }
         shown_->drop();
-        if (recovery == stream_recovery::restart)
+        if (recovery == stream_recovery::restart && !request_.keep_events)
             ec = co_await answer_again(ec, broken_);
         else
             stop_trying(give_up::token_seen);
@@ -254,6 +263,11 @@ std::optional<chat_delta> stream_call::try_next()
 chat_response const& stream_call::response() noexcept
 {
     return shown_->response();
+}
+
+void stream_call::take_events(std::string& out)
+{
+    shown_->take_kept_events(out);
 }
 
 void stream_call::abandon()

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace serin {
 
@@ -28,6 +29,8 @@ public:
 
     static void launch(std::shared_ptr<client_impl> client, chat_request&& request, diagnostics* diag,
         any_handler<chat_stream> handler);
+    static void launch(std::shared_ptr<client_impl> client, call_request&& request, diagnostics* diag,
+        any_handler<chat_stream> handler);
 
     asio::any_io_executor const& client_executor() const noexcept { return client_->executor; }
 
@@ -36,6 +39,7 @@ public:
     void next(diagnostics* diag, any_handler<std::optional<chat_delta>> handler);
     std::optional<chat_delta> try_next();
     chat_response const& response() noexcept;
+    void take_events(std::string& out);
 
     // The handle is gone.
     void abandon();

@@ -137,6 +137,13 @@ asio::awaitable<error_code> http_exchange::write_head(http_server_head const& he
     co_return co_await write_bytes(text);
 }
 
+asio::awaitable<error_code> http_exchange::write_head(http_server_head const& head, std::string_view first_piece)
+{
+    std::string text = begin(head);
+    server_append_piece(text, framing_, first_piece);
+    co_return co_await write_bytes(text);
+}
+
 asio::awaitable<error_code> http_exchange::write_whole(http_server_head head, std::string_view body)
 {
     head.content_length = body.size();
@@ -160,6 +167,15 @@ asio::awaitable<error_code> http_exchange::write_piece(std::string_view piece)
 asio::awaitable<error_code> http_exchange::finish()
 {
     return write_bytes(framing_ == http_framing::chunked ? std::string_view("0\r\n\r\n") : std::string_view());
+}
+
+asio::awaitable<error_code> http_exchange::finish(std::string_view last_piece)
+{
+    piece_.clear();
+    server_append_piece(piece_, framing_, last_piece);
+    if (framing_ == http_framing::chunked)
+        piece_ += "0\r\n\r\n";
+    return write_bytes(piece_);
 }
 
 void http_exchange::write_slowly(std::size_t size, std::chrono::milliseconds interval) noexcept

@@ -98,6 +98,9 @@ public:
 
     asio::awaitable<error_code> write_head(http_server_head const& head);
 
+    // Writes the head and the first part of the body at once.
+    asio::awaitable<error_code> write_head(http_server_head const& head, std::string_view first_piece);
+
     // Writes head and body at once.
     asio::awaitable<error_code> write_whole(http_server_head head, std::string_view body);
 
@@ -106,6 +109,9 @@ public:
 
     // The end of the body: the last chunk, if there are chunks.
     asio::awaitable<error_code> finish();
+
+    // The last part of the body and its end at once.
+    asio::awaitable<error_code> finish(std::string_view last_piece);
 
     // Writes exactly these bytes.
     asio::awaitable<error_code> write_bytes(std::string_view bytes);

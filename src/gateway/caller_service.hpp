@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#ifndef SERIN_SRC_GATEWAY_CALLER_SERVICE_HPP
+#define SERIN_SRC_GATEWAY_CALLER_SERVICE_HPP
+
+#include "../client/relay.hpp"
+#include "../http/server.hpp"
+#include "error_answer.hpp"
+#include "token_set.hpp"
+
+#include <serin/client.hpp>
+#include <serin/core/logger.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace serin::gateway {
+
+// Answers callers: passes what they ask on to the client.
+class caller_service final : public http_server_handler
+{
+public:
+    caller_service(std::shared_ptr<client> c, std::vector<secret> const& tokens, logger log);
+
+    asio::awaitable<void> on_request(http_exchange& exchange) override;
+    asio::awaitable<void> on_refused(http_exchange& exchange) override;
+    void on_open(std::uint64_t) override;
+    void on_close(std::uint64_t) override;
+
+    void set_tokens(std::vector<secret> const& tokens);
+
+    // The names of models that callers use.
+    void set_aliases(std::vector<std::string> aliases);
+
+    // From now on /readyz says no. `emptied` is called once, as soon as there is no connection.
+    void drain(std::function<void()> emptied);
+
+private:
+    struct request_line;
+
+    std::shared_ptr<client> const client_;
+    logger const log_;
+    std::string const id_prefix_;
+    std::atomic<std::uint64_t> next_id_{1};
+
+    mutable std::mutex mutex_;
+    std::shared_ptr<token_set const> tokens_;
+    std::shared_ptr<std::vector<std::string> const> aliases_; // Sorted
+    std::size_t open_ = 0;
+    bool draining_ = false;
+    std::function<void()> emptied_;
+
+    bool is_allowed(http_server_request const& request) const;
+    bool is_ready() const;
+    std::shared_ptr<std::vector<std::string> const> aliases() const;
+
+    asio::awaitable<void> serve(http_exchange& exchange, request_line& line);
+    asio::awaitable<void> serve_models(http_exchange& exchange, request_line& line, std::string_view only);
+    asio::awaitable<void> relay_call(http_exchange& exchange, request_line& line, bool chat);
+    asio::awaitable<void> relay_whole(http_exchange& exchange, request_line& line, relay_request request);
+    asio::awaitable<void> relay_stream(http_exchange& exchange, request_line& line, relay_request request);
+    asio::awaitable<void> fail(http_exchange& exchange, request_line& line, error_answer answer);
+    asio::awaitable<void> send(
+        http_exchange& exchange, request_line& line, int status, std::string_view type, std::string_view body);
+
+    http_server_head head_of(request_line const& line, int status, std::string_view type) const;
+    void note(request_line& line, diagnostics const& diag) const;
+    void log_line(http_exchange& exchange, request_line const& line) const;
+};
+
+} // namespace serin::gateway
+
+#endif
