@@ -50,12 +50,19 @@ class chat_stream
     }
 
 public:
+    /// As @ref client::executor_type.
     using executor_type = asio::any_io_executor;
 
-    /// A stream of nothing, to be assigned to. Only @ref operator bool, assignment and destruction may be used on it.
+    /// A stream of nothing, to be assigned to. Only `operator bool`, assignment and destruction may be used on it.
     chat_stream() noexcept;
+
+    /// Of the library's own.
     explicit chat_stream(std::shared_ptr<stream_call> impl) noexcept;
+
+    /// Leaves a stream of nothing behind.
     chat_stream(chat_stream&&) noexcept;
+
+    /// Ends the stream that it was, and leaves a stream of nothing behind.
     chat_stream& operator=(chat_stream&& other) noexcept;
     ~chat_stream();
 

@@ -90,6 +90,7 @@ class client
         std::shared_ptr<client_impl> impl, raw_request&& request, diagnostics* diag, any_handler<raw_response> handler);
 
 public:
+    /// Any executor of Asio.
     using executor_type = asio::any_io_executor;
 
     /// Makes a client whose work runs on `ex`. Throws @ref api_error if the parameters cannot be used:
@@ -100,7 +101,10 @@ public:
     /// Of the library's own.
     explicit client(std::shared_ptr<client_impl> impl) noexcept;
 
+    /// What is outstanding stays with the client. The other one may only be assigned to or destroyed.
     client(client&&) noexcept;
+
+    /// As destroying the old one and moving the other.
     client& operator=(client&& other) noexcept;
     ~client();
 

@@ -25,6 +25,8 @@ public:
     std::optional<std::chrono::steady_clock::duration> timeout;
 
     raw_request() {}
+
+    /// With this method, this path and this body.
     raw_request(std::string m, std::string p, std::string json = std::string())
         : method(std::move(m)),
           path(std::move(p)),

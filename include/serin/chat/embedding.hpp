@@ -47,6 +47,8 @@ public:
     std::optional<std::chrono::steady_clock::duration> timeout;
 
     embedding_request() {}
+
+    /// For this model.
     explicit embedding_request(std::string model_name) : model(std::move(model_name)) {}
 
     /// Adds a text.

@@ -29,6 +29,8 @@ public:
     std::string extra;     ///< Other members of the part, a JSON object or empty; cache marks, for example.
 
     content_part() {}
+
+    /// Of this type.
     explicit content_part(std::string part_type) : type(std::move(part_type)) {}
 
     /// Text.
@@ -117,6 +119,8 @@ public:
     std::string extra; ///< Further members to send, a JSON object or empty; they win over the above.
 
     message() {}
+
+    /// Of this role, with this text.
     message(std::string r, std::string text) : role(std::move(r)), content(std::move(text)) {}
 
     /// What the model is and how it shall behave.

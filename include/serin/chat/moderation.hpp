@@ -32,6 +32,8 @@ public:
     std::optional<std::chrono::steady_clock::duration> timeout;
 
     moderation_request() {}
+
+    /// For this model.
     explicit moderation_request(std::string model_name) : model(std::move(model_name)) {}
 
     /// Adds a text.

@@ -29,6 +29,8 @@ public:
     std::optional<bool> strict; ///< Whether the answer must follow the schema exactly. Default: the server's.
 
     response_format() {}
+
+    /// Of this type.
     explicit response_format(std::string format_type) : type(std::move(format_type)) {}
 
     /// Plain text: the server's default.
@@ -56,6 +58,8 @@ public:
     std::string format = "wav"; ///< "wav", "aac", "mp3", "flac", "opus" or "pcm16".
 
     audio_params() {}
+
+    /// With these values.
     audio_params(std::string voice_name, std::string audio_format)
         : voice(std::move(voice_name)),
           format(std::move(audio_format))
@@ -146,6 +150,8 @@ public:
     cache_use cache = cache_use::as_configured;
 
     chat_request() {}
+
+    /// For this model.
     explicit chat_request(std::string model_name) : model(std::move(model_name)) {}
 
     /// Adds a message.

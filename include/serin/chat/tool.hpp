@@ -22,6 +22,8 @@ public:
     std::string extra; ///< Other members, a JSON object or empty. Sent back with the call: some servers insist.
 
     tool_call() {}
+
+    /// With these values.
     tool_call(std::string call_id, std::string tool_name, std::string args)
         : id(std::move(call_id)),
           name(std::move(tool_name)),
@@ -79,6 +81,8 @@ public:
     std::vector<std::string> allowed;
 
     tool_choice() {}
+
+    /// Of this mode.
     explicit tool_choice(std::string m) : mode(std::move(m)) {}
 
     /// The model calls no tool.

@@ -165,8 +165,12 @@ inline error_code make_error_code(errc e) noexcept
 
 } // namespace serin
 
+namespace boost::system {
+
 template <>
-struct boost::system::is_error_code_enum<serin::errc> : std::true_type
+struct is_error_code_enum<serin::errc> : std::true_type
 {};
+
+} // namespace boost::system
 
 #endif

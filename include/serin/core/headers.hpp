@@ -22,6 +22,8 @@ public:
     std::string value; ///< Without leading and trailing blanks.
 
     header() {}
+
+    /// With this name and this value.
     header(std::string n, std::string v) : name(std::move(n)), value(std::move(v)) {}
 };
 

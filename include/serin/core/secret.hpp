@@ -34,9 +34,16 @@ public:
     /// @copydoc secret(std::string_view)
     explicit secret(char const* key) : secret(std::string_view(key)) {}
 
+    /// A copy is wiped on its own.
     secret(secret const& other) = default;
+
+    /// Wipes the other.
     secret(secret&& other) noexcept;
+
+    /// Wipes what it held.
     secret& operator=(secret const& other);
+
+    /// Wipes what it held, and the other.
     secret& operator=(secret&& other) noexcept;
     ~secret();
 

@@ -40,9 +40,11 @@ template <class CompletionToken>
 class with_diagnostics_t
 {
 public:
-    CompletionToken token;
+    CompletionToken token; ///< The adapted one.
 
     constexpr with_diagnostics_t() : token() {}
+
+    /// Adapts this one.
     constexpr explicit with_diagnostics_t(CompletionToken t) : token(std::move(t)) {}
 };
 

@@ -43,15 +43,16 @@ public:
 class request_view
 {
 public:
-    std::uint64_t connection = 0; ///< Connections count from 1.
-    std::uint64_t number = 0;     ///< The requests of a connection count from 1.
-    std::string_view method;
-    std::string_view target;
-    serin::headers const& headers;
-    std::string_view body;
-    std::string_view model; ///< The model asked for.
-    bool stream = false;    ///< A stream was asked for.
+    std::uint64_t connection = 0;  ///< Connections count from 1.
+    std::uint64_t number = 0;      ///< The requests of a connection count from 1.
+    std::string_view method;       ///< Upper case.
+    std::string_view target;       ///< The path, with its query.
+    serin::headers const& headers; ///< Header fields.
+    std::string_view body;         ///< The whole body.
+    std::string_view model;        ///< The model asked for.
+    bool stream = false;           ///< A stream was asked for.
 
+    /// With these header fields.
     explicit request_view(serin::headers const& h) : headers(h) {}
 };
 
@@ -59,11 +60,11 @@ public:
 class request_record
 {
 public:
-    std::uint64_t connection = 0; ///< Connections count from 1.
-    std::uint64_t number = 0;     ///< The requests of a connection count from 1.
-    std::string method;
-    std::string target;
-    serin::headers headers;
+    std::uint64_t connection = 0;                                  ///< Connections count from 1.
+    std::uint64_t number = 0;                                      ///< The requests of a connection count from 1.
+    std::string method;                                            ///< Upper case.
+    std::string target;                                            ///< The path, with its query.
+    serin::headers headers;                                        ///< Header fields.
     std::string body;                                              ///< As far as it was read.
     std::string model;                                             ///< The model asked for.
     std::chrono::steady_clock::time_point received;                ///< When the head was complete.

@@ -62,6 +62,8 @@ public:
     std::string arguments; ///< JSON text, sent as it is.
 
     tool_call() {}
+
+    /// With this name and these arguments.
     tool_call(std::string called_function, std::string with_arguments)
         : name(std::move(called_function)),
           arguments(std::move(with_arguments))
@@ -138,7 +140,7 @@ public:
     /// After an early answer: takes what the client still sends for a while. False: the client meets a reset.
     bool linger = true;
 
-    /// Waits that long before each read of the body; @ref forever: never reads it. Like `early`, not for behaviors
+    /// Waits that long before each read of the body; `forever`: never reads it. Like `early`, not for behaviors
     /// that are chosen by what the body says.
     std::chrono::milliseconds read_interval{0};
     std::size_t read_size = 4096; ///< At most that many bytes are read then.
@@ -183,10 +185,12 @@ public:
 class fault_share
 {
 public:
-    double probability = 0; ///< Of each request, 0 to 1. The probabilities of a mix add up to at most 1.
-    mock::behavior behavior;
+    double probability = 0;  ///< Of each request, 0 to 1. The probabilities of a mix add up to at most 1.
+    mock::behavior behavior; ///< How these are answered.
 
     fault_share() {}
+
+    /// With this probability, this behavior.
     fault_share(double p, mock::behavior b) : probability(p), behavior(std::move(b)) {}
 };
 

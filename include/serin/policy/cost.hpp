@@ -35,6 +35,8 @@ struct price
     /// For tokens of the answer that are reasoning. Not set: as `output`.
     std::optional<nano_dollars> reasoning = {};
 
+    /// Whether all prices are the same.
+    /// Whether all prices are the same.
     friend bool operator==(price const&, price const&) = default;
 };
 

@@ -104,6 +104,8 @@ class key_reply
 public:
     // Internal.
     class channel;
+
+    /// Of the library's own.
     explicit key_reply(std::shared_ptr<channel> to) noexcept : channel_(std::move(to)) {}
 
     /// Here is the key. `valid_for`: it expires then, counted from now; if absent, it does not expire.
@@ -159,8 +161,8 @@ enum class key_state
 /// How a key is doing. Its fingerprint stands for it.
 struct key_health
 {
-    std::string fingerprint = {};
-    key_state state = key_state::usable;
+    std::string fingerprint = {};        ///< Its fingerprint.
+    key_state state = key_state::usable; ///< Whether it is used.
 
     /// When it is used again like the others. Zero: now, or for a quarantined key when there is no other.
     std::chrono::milliseconds usable_in = {};
