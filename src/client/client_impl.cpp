@@ -85,6 +85,10 @@ error_code client_impl::reconfigure(client_params p, diagnostics& diag)
     {
         auto made = make_routing(std::move(p), context_, before.get());
         std::lock_guard const lock(mutex_);
+        if (retry_params const& retry = made->params.retry;
+            retry.budget_ratio != routing_->params.retry.budget_ratio ||
+            retry.budget_per_second != routing_->params.retry.budget_per_second)
+            budget_ = retry_budget(retry);
         install(std::move(made), clock->now());
     }
     catch (api_error const& e)
@@ -106,26 +110,9 @@ void client_impl::install(std::shared_ptr<routing> next, steady_time now)
         for (route& r : next->routes)
             if (!r.name.empty() && r.name == p.model && routing_)
                 r.rollout->reconfigure(p, now);
-    open_circuits_ = 0;
-    somebody_rests_ = steady_time::min();
-    std::vector<circuit const*> counted;
-    auto const count = [&](circuit const& c) {
-        if (c.at(now) == circuit_state::closed || std::ranges::find(counted, &c) != counted.end())
-            return;
-        counted.push_back(&c);
-        ++open_circuits_;
-    };
-    for (auto const& u : next->upstreams)
-    {
-        count(u->record->health);
-        somebody_rests_ = std::max(somebody_rests_, u->record->rests_until);
-    }
     for (route& r : next->routes)
-    {
         r.make_table();
-        for (route_member const& m : r.members)
-            count(*m.health);
-    }
+    trouble_ = true;
     routing_ = std::move(next);
 }
 
@@ -153,15 +140,27 @@ void client_impl::log(log_level level, std::string_view line) const noexcept
     }
 }
 
+bool client_impl::all_well(steady_time now)
+{
+    if (!trouble_)
+        return true;
+    auto const is_well = [now](circuit const& c) { return c.at(now) == circuit_state::closed; };
+    trouble_ = std::ranges::any_of(routing_->upstreams, [&](auto const& u) {
+        return !is_well(u->record->health) || now < u->record->rests_until;
+    }) || std::ranges::any_of(routing_->routes, [&](route const& r) {
+        return std::ranges::any_of(r.members, [&](route_member const& m) { return !is_well(*m.health); });
+    });
+    return !trouble_;
+}
+
 // Of each member of the route. Empty: all can answer, and the policy needs to know nothing else.
 std::span<route_facts const> client_impl::facts_locked(route const& r, estimate const& tokens, steady_time now)
 {
-    bool const all_well = open_circuits_ == 0 && now >= somebody_rests_;
-    if (r.members.size() == 1 || (all_well && !r.needs_facts))
+    if (r.members.size() == 1 || (all_well(now) && !r.needs_facts))
         return {};
 
     group_entries_.clear();
-    if (open_circuits_ != 0)
+    if (trouble_)
     {
         for (std::size_t i = 0; i < r.members.size(); ++i)
         {
@@ -256,7 +255,7 @@ void client_impl::rest(route const& r, std::size_t member, duration for_so_long)
     auto const until = add_saturated(clock->now(), std::clamp(for_so_long, duration::zero(), longest));
     upstream_record& u = *r.members[member].upstream->record;
     u.rests_until = std::max(u.rests_until, until);
-    somebody_rests_ = std::max(somebody_rests_, until);
+    trouble_ = true;
 }
 
 void client_impl::begin_use(upstream_use& use)
@@ -272,11 +271,8 @@ void client_impl::begin_use(upstream_use& use)
 // Whether the upstream is ejected now, and was not before.
 bool client_impl::end_circuit(circuit& c, circuit::ticket const& t, outcome what, steady_time now)
 {
-    bool const was_open = c.at(now) != circuit_state::closed;
     bool const ejected = c.end(t, what, now, random_locked());
-    bool const is_open = c.at(now) != circuit_state::closed;
-    if (was_open != is_open)
-        open_circuits_ += is_open ? 1 : static_cast<std::size_t>(-1);
+    trouble_ = trouble_ || c.at(now) != circuit_state::closed;
     return ejected;
 }
 

@@ -113,6 +113,7 @@ private:
 
     // Under the mutex.
     std::uint64_t random_locked() noexcept; // Uniform over all values.
+    bool all_well(steady_time now);
     std::span<route_facts const> facts_locked(route const& r, estimate const& tokens, steady_time now);
     bool end_circuit(circuit& c, circuit::ticket const& t, outcome what, steady_time now);
     void rollout_moved();
@@ -128,8 +129,7 @@ private:
     routing_context context_;
     std::vector<route_facts> facts_;
     std::vector<group_entry> group_entries_;
-    std::size_t open_circuits_ = 0;                   // If there are any, or somebody rests,
-    steady_time somebody_rests_ = steady_time::min(); // routes look at who can answer.
+    bool trouble_ = false; // Somebody may be ejected or rest: routes look at who can answer.
     std::vector<std::unique_ptr<json_reader>> readers_;
     std::vector<std::shared_ptr<void>> watches_; // Of key sources
     bool watches_keys_ = false;

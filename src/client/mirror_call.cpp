@@ -19,6 +19,7 @@ void mirror_call::launch(std::shared_ptr<client_impl> client, std::shared_ptr<ro
     auto const self = std::make_shared<mirror_call>(std::move(client), std::move(config), through);
     call_request copy = as;
     copy.recovery = stream_recovery::fail;
+    copy.keep_events = false;
     self->begin(std::move(copy), *through.mirror_to);
     self->start(self->run());
 }

@@ -14,6 +14,7 @@ namespace {
 void fill_relayed(relay_request&& asked, call_request& out)
 {
     out.path = asked.chat ? &dialect::chat_path : &dialect::embeddings_path;
+    out.streams = asked.body.stream;
     out.accept = asked.body.stream ? "text/event-stream" : "application/json";
     out.model = std::move(asked.body.model);
     out.body = std::move(asked.body.tail);
