@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,12 +48,16 @@ public:
     {
         if (!replaced_.empty() && std::find(replaced_.begin(), replaced_.end(), name) != replaced_.end())
             return false;
+        char* to = out_.room(N + 3);
         if (!first_)
-            out_.raw(',');
+            *to++ = ',';
         first_ = false;
-        out_.raw('"');
-        out_.raw(std::string_view(name, N - 1));
-        out_.raw(std::string_view("\":"));
+        *to++ = '"';
+        std::memcpy(to, name, N - 1);
+        to += N - 1;
+        *to++ = '"';
+        *to++ = ':';
+        out_.put_to(to);
         return true;
     }
 

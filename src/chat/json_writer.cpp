@@ -10,6 +10,7 @@
 #include <array>
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 
 namespace serin {
@@ -48,103 +49,121 @@ inline char* write_json_escape(char* to, char c) noexcept
     return to + longest_json_escape;
 }
 
-// How many bytes at the beginning can stand in a string as they are. `ascii` becomes false if one of them, or one soon
-// after them, is not ASCII.
-inline std::size_t plain_json_prefix(std::string_view text, bool& ascii) noexcept
-{
-    std::size_t const size = text.size();
-    std::size_t at = 0;
-    unsigned seen = 0;
-    unsigned non_ascii = 0;
-    unsigned special = 0;
-    for (; special == 0 && size - at >= json_block; at += json_block)
-    {
-        special = special_bytes(text.data() + at, non_ascii);
-        seen |= non_ascii;
-    }
-    if (special != 0)
-    {
-        at -= json_block;
-    }
-    else if (at != size)
-    {
-        std::size_t const left = size - at;
-        if (size >= json_block)
-        {
-            // The last block overlaps the one before, whose bits are shifted out.
-            special = special_bytes(text.data() + size - json_block, non_ascii) >> (json_block - left);
-        }
-        else
-        {
-            char copy[json_block];
-            std::memset(copy, ' ', sizeof copy);
-            std::memcpy(copy, text.data(), left);
-            special = special_bytes(copy, non_ascii);
-        }
-        seen |= non_ascii;
-    }
-    ascii = seen == 0;
-    return special != 0 ? at + static_cast<std::size_t>(std::countr_zero(special)) : size;
-}
+// Numbers as people write them, 0.7 or 2: whole when multiplied by this.
+constexpr double json_few_decimals = 10'000;
+constexpr double json_small_number = 100'000;
 
 } // namespace
 
-json_writer::json_writer(std::string& out, std::size_t expected) : out_(out), at_(buffer_)
+json_writer::json_writer(std::string& out, std::size_t expected) : out_(out)
 {
-    if (out.capacity() - out.size() < expected)
-        out.reserve(std::max(out.size() + expected, out.size() + out.size() / 2));
+    std::size_t const size = out.size();
+    out.resize(size + expected);
+    at_ = out.data() + size;
+    end_ = out.data() + out.size();
 }
 
-void json_writer::flush()
+void json_writer::grow(std::size_t needed)
 {
-    out_.append(buffer_, static_cast<std::size_t>(at_ - buffer_));
-    at_ = buffer_;
-}
-
-void json_writer::put_large(std::string_view json)
-{
-    flush();
-    out_.append(json);
+    constexpr std::size_t least = 64;
+    auto const size = static_cast<std::size_t>(at_ - out_.data());
+    out_.resize(size + std::max({needed, size, least}));
+    at_ = out_.data() + size;
+    end_ = out_.data() + out_.size();
 }
 
 void json_writer::escape(std::string_view text)
 {
-    std::string repaired;
-    bool checked = false; // that what is left is valid UTF-8
-    for (;;)
+    // Room for the quotes and for a block beyond the text: what an escape takes more is asked for when there is one.
+    auto const begin = room(text.size() + json_block + 2) - out_.data();
+    *at_++ = '"';
+    bool ascii = true;
+    escape_valid(text, ascii);
+    if (!ascii && !is_valid_utf8(text))
     {
-        bool ascii = true;
-        std::size_t const plain = plain_json_prefix(text, ascii);
-        if (!ascii && !checked)
-        {
-            checked = true;
-            if (!is_valid_utf8(text))
-            {
-                repaired = repaired_utf8(text);
-                text = repaired;
-                continue;
-            }
-        }
-        raw(text.substr(0, plain));
-        text.remove_prefix(plain);
-        if (text.empty())
-            return;
-        room(longest_json_escape);
-        at_ = write_json_escape(at_, text.front());
-        text.remove_prefix(1);
+        std::string const repaired = repaired_utf8(text);
+        at_ = out_.data() + begin;
+        room(repaired.size() + json_block + 2);
+        *at_++ = '"';
+        escape_valid(repaired, ascii);
     }
+    *at_++ = '"';
+}
+
+// There is room for the text without escapes, a block more and a quote.
+void json_writer::escape_valid(std::string_view text, bool& ascii)
+{
+    char const* from = text.data();
+    std::size_t left = text.size();
+    char* to = at_;
+    unsigned seen = 0;
+    auto const put_escape = [&](char c) {
+        at_ = to;
+        to = write_json_escape(room(left + longest_json_escape + json_block + 1), c);
+    };
+    while (left >= json_block)
+    {
+        unsigned non_ascii = 0;
+        unsigned const special = special_bytes(from, non_ascii);
+        std::memcpy(to, from, json_block);
+        seen |= non_ascii;
+        if (special == 0)
+        {
+            from += json_block;
+            to += json_block;
+            left -= json_block;
+            continue;
+        }
+        auto const plain = static_cast<std::size_t>(std::countr_zero(special));
+        from += plain;
+        to += plain;
+        left -= plain + 1;
+        put_escape(*from++);
+    }
+    while (left != 0)
+    {
+        char const c = *from++;
+        --left;
+        seen |= static_cast<unsigned char>(c) & 0x80u;
+        if (json_escape_letters[static_cast<unsigned char>(c)] == 0)
+            *to++ = c;
+        else
+            put_escape(c);
+    }
+    at_ = to;
+    ascii = seen == 0;
 }
 
 void json_writer::number(std::int64_t value)
 {
-    room(longest_json_number);
-    at_ = std::to_chars(at_, buffer_ + buffer_size, value).ptr;
+    char* const to = room(longest_json_number);
+    put_to(std::to_chars(to, to + longest_json_number, value).ptr);
 }
 
 void json_writer::number(double value)
 {
-    room(longest_json_number);
-    at_ = std::to_chars(at_, buffer_ + buffer_size, value).ptr;
+    char* to = room(longest_json_number);
+    if (value < json_small_number && !std::signbit(value))
+    {
+        // If the quotient is the same number again, its few digits are the shortest that read back.
+        auto const units = static_cast<std::uint32_t>(value * json_few_decimals + 0.5);
+        if (static_cast<double>(units) / json_few_decimals == value)
+        {
+            constexpr auto scale = static_cast<std::uint32_t>(json_few_decimals);
+            to = std::to_chars(to, to + longest_json_number, units / scale).ptr;
+            std::uint32_t decimals = units % scale;
+            if (decimals != 0)
+                *to++ = '.';
+            for (std::uint32_t place = scale / 10; decimals != 0; place /= 10)
+            {
+                *to++ = static_cast<char>('0' + decimals / place);
+                decimals %= place;
+            }
+            put_to(to);
+            return;
+        }
+    }
+    put_to(std::to_chars(to, to + longest_json_number, value).ptr);
 }
 
 } // namespace serin

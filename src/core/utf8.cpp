@@ -3,11 +3,16 @@
 
 #include "utf8.hpp"
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
+
+#if defined(__SSE2__) && !defined(SERIN_NO_SIMD)
+#include <emmintrin.h>
+#endif
 
 namespace serin {
 namespace {
@@ -53,57 +58,104 @@ utf8_sequence first_utf8_sequence(std::string_view s) noexcept
     return {length, true};
 }
 
-std::uint64_t load_utf8_word(char const* p) noexcept
+#if defined(__SSE2__) && !defined(SERIN_NO_SIMD)
+
+// The position of the first byte from `at` on that is not ASCII, or the size.
+std::size_t skip_ascii(std::string_view s, std::size_t at) noexcept
 {
-    std::uint64_t w;
-    std::memcpy(&w, p, sizeof w);
-    return w;
+    constexpr std::size_t block = sizeof(__m128i);
+    char const* const begin = s.data();
+    std::size_t const size = s.size();
+    auto const load = [begin](std::size_t i) { return _mm_loadu_si128(reinterpret_cast<__m128i const*>(begin + i)); };
+    auto const found = [&load](std::size_t i) { return static_cast<unsigned>(_mm_movemask_epi8(load(i))); };
+    for (; size - at >= block; at += block)
+    {
+        if (auto const bits = found(at); bits != 0)
+            return at + static_cast<std::size_t>(std::countr_zero(bits));
+        // Long runs go faster.
+        for (; size - at >= 5 * block; at += 4 * block)
+            if (_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(load(at + block), load(at + 2 * block)),
+                    _mm_or_si128(load(at + 3 * block), load(at + 4 * block)))) != 0)
+                break;
+    }
+    if (size >= block && at != size)
+    {
+        // The last block overlaps the one before, whose bits are shifted out.
+        auto const bits = found(size - block) >> (block - (size - at));
+        return bits != 0 ? at + static_cast<std::size_t>(std::countr_zero(bits)) : size;
+    }
+    while (at != size && static_cast<unsigned char>(begin[at]) < 0x80)
+        ++at;
+    return at;
+}
+
+#else
+
+std::size_t skip_ascii(std::string_view s, std::size_t at) noexcept
+{
+    constexpr std::uint64_t high_bits = 0x8080808080808080;
+    for (; s.size() - at >= sizeof high_bits; at += sizeof high_bits)
+    {
+        std::uint64_t word;
+        std::memcpy(&word, s.data() + at, sizeof word);
+        if ((word & high_bits) != 0)
+            break;
+    }
+    while (at != s.size() && static_cast<unsigned char>(s[at]) < 0x80)
+        ++at;
+    return at;
+}
+
+#endif
+
+// The length of the sequence of more than one byte that stands in four bytes, the first one lowest; 0 if there is none.
+inline std::size_t utf8_length(std::uint32_t bytes) noexcept
+{
+    if ((bytes & 0xC0E0) == 0x80C0)
+        return (bytes & 0x1E) != 0 ? 2 : 0; // not overlong
+    if ((bytes & 0xC0C0F0) == 0x8080E0)
+    {
+        std::uint32_t const top = bytes & 0x200F; // 0: overlong; 0x200D: a surrogate
+        return top != 0 && top != 0x200D ? 3 : 0;
+    }
+    if ((bytes & 0xC0C0C0F8) == 0x808080F0)
+    {
+        std::uint32_t const top = (bytes & 7) << 6 | (bytes >> 8 & 0x3F); // The code point without its last twelve bits
+        return top >= 0x10 && top <= 0x10F ? 4 : 0;
+    }
+    return 0;
 }
 
 } // namespace
 
 std::size_t valid_utf8_prefix(std::string_view s) noexcept
 {
-    // Whole words of ASCII are passed at once: these bits are set in a word that holds anything else.
-    constexpr std::uint64_t high_bits = 0x8080808080808080;
-    constexpr std::size_t word = sizeof(std::uint64_t);
-
-    char const* const begin = s.data();
     std::size_t const size = s.size();
-    std::size_t i = 0;
+    std::size_t at = 0;
     for (;;)
     {
-        while (size - i >= 8 * word)
-        {
-            char const* const p = begin + i;
-            std::uint64_t const bits = (load_utf8_word(p) | load_utf8_word(p + word)) |
-                                       (load_utf8_word(p + 2 * word) | load_utf8_word(p + 3 * word)) |
-                                       (load_utf8_word(p + 4 * word) | load_utf8_word(p + 5 * word)) |
-                                       (load_utf8_word(p + 6 * word) | load_utf8_word(p + 7 * word));
-            if ((bits & high_bits) != 0)
-                break;
-            i += 8 * word;
-        }
-        while (size - i >= word && (load_utf8_word(begin + i) & high_bits) == 0)
-            i += word;
-
-        // Fewer bytes than a word are left: look at the last word, though some of it was seen already.
-        if (size - i < word && size >= word && (load_utf8_word(begin + size - word) & high_bits) == 0)
+        at = skip_ascii(s, at);
+        if (at == size)
             return size;
-
-        // Byte by byte up to the next run of ASCII, or the end.
-        for (;;)
+        do
         {
-            if (i == size)
-                return i;
-            auto const sequence = first_utf8_sequence(s.substr(i));
-            if (!sequence.valid)
-                return i;
-            bool const was_ascii = sequence.length == 1;
-            i += sequence.length;
-            if (!was_ascii && size - i >= word && static_cast<unsigned char>(begin[i]) < 0x80)
-                break;
+            std::size_t length = 0;
+            if (size - at >= 4)
+            {
+                auto const byte = [&](std::size_t i) {
+                    return static_cast<std::uint32_t>(static_cast<unsigned char>(s[at + i])) << (8 * i);
+                };
+                length = utf8_length(byte(0) | byte(1) | byte(2) | byte(3));
+            }
+            else if (auto const sequence = first_utf8_sequence(s.substr(at)); sequence.valid)
+            {
+                length = sequence.length;
+            }
+            if (length == 0)
+                return at;
+            at += length;
         }
+        while (at != size && static_cast<unsigned char>(s[at]) >= 0x80);
     }
 }
 

@@ -103,6 +103,40 @@ TEST_CASE("json writer: numbers are written in their shortest form")
     CHECK(out == "0.1 2 -9223372036854775808 1e+300 true");
 }
 
+TEST_CASE("json writer: numbers with few digits are written with them")
+{
+    auto const as_text = [](double value) {
+        std::string out;
+        serin::json_writer writer(out, 0);
+        writer.number(value);
+        writer.finish();
+        return out;
+    };
+    CHECK(as_text(0) == "0");
+    CHECK(as_text(-0.0) == "-0");
+    CHECK(as_text(-1.5) == "-1.5");
+    CHECK(as_text(0.05) == "0.05");
+    CHECK(as_text(0.0001) == "0.0001");
+    CHECK(as_text(1.0203) == "1.0203");
+    CHECK(as_text(99999.9999) == "99999.9999");
+    CHECK(as_text(0.1 + 0.2) == "0.30000000000000004");
+    for (int i = 0; i < 30000; ++i)
+    {
+        std::string digits = std::to_string(i % 10000);
+        std::string const expected = std::to_string(i / 10000) + '.' + std::string(4 - digits.size(), '0') + digits;
+        double const value = std::stod(expected);
+        if (std::stod(as_text(value)) != value || as_text(value).size() > expected.size())
+            FAIL(expected << " became " << as_text(value));
+    }
+    std::mt19937_64 random(17);
+    for (int i = 0; i < 30000; ++i)
+    {
+        double const value = static_cast<double>(random() >> 11) / 9007199254740992.0 * (i % 2 ? 1 : 200000);
+        if (std::stod(as_text(value)) != value)
+            FAIL(value << " became " << as_text(value));
+    }
+}
+
 TEST_CASE("json writer: large pieces go through as they are")
 {
     std::string const large(5000, 'x');

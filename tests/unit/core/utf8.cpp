@@ -43,7 +43,8 @@ TEST_CASE("utf8: every code point is valid, every surrogate is not")
     {
         std::string const bytes = encode(code);
         bool const surrogate = code >= 0xD800 && code < 0xE000;
-        if (is_valid_utf8(bytes) == surrogate)
+        // Alone, and where more bytes follow: the two are looked at in different ways.
+        if (is_valid_utf8(bytes) == surrogate || is_valid_utf8(bytes + "abc") == surrogate)
             FAIL("code point " << code);
         if (!surrogate)
             all += bytes;
