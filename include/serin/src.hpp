@@ -30,6 +30,7 @@
 #include <serin/src/http/connect.cpp>
 #include <serin/src/http/connection.cpp>
 #include <serin/src/http/exchange.cpp>
+#include <serin/src/http/field_block.cpp>
 #include <serin/src/http/pool.cpp>
 #include <serin/src/http/resolve.cpp>
 #include <serin/src/http/response_parser.cpp>

@@ -8,6 +8,7 @@
 #include "json_writer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -27,8 +28,8 @@ constexpr std::uint32_t kept_json_nodes = 4096;
 constexpr std::size_t smallest_json_buffer = 512;
 constexpr std::size_t json_digits_that_fit = 18;
 
-// Bytes after the text: zeros, which end every loop, and room for a block to be looked at.
-constexpr std::size_t json_padding = json_block;
+// Bytes after the text: zeros, which end every loop, and room for a block and the one behind it to be looked at.
+constexpr std::size_t json_padding = 3 * json_block;
 
 constexpr std::string_view json_byte_order_mark = "\xef\xbb\xbf";
 
@@ -100,21 +101,18 @@ char* write_json_utf8(char* to, unsigned code_point) noexcept
 }
 
 // What the letter of a short escape stands for; 0 for other letters.
-char json_unescaped(char letter) noexcept
-{
-    switch (letter)
-    {
-    case '"':
-    case '\\':
-    case '/': return letter;
-    case 'b': return '\b';
-    case 'f': return '\f';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    default: return 0;
-    }
-}
+constexpr std::array<char, 256> json_unescaped = [] {
+    std::array<char, 256> meanings{};
+    meanings['"'] = '"';
+    meanings['\\'] = '\\';
+    meanings['/'] = '/';
+    meanings['b'] = '\b';
+    meanings['f'] = '\f';
+    meanings['n'] = '\n';
+    meanings['r'] = '\r';
+    meanings['t'] = '\t';
+    return meanings;
+}();
 
 } // namespace
 
@@ -125,7 +123,7 @@ bool json_reader::parse(std::string_view text, json_value& root)
         text.remove_prefix(json_byte_order_mark.size());
     if (!parse_valid(text))
         return false;
-    if (non_ascii_ != 0 && !is_valid_utf8(text) && !parse_valid(repaired_utf8(text)))
+    if (seen_.has_non_ascii() && !is_valid_utf8(text) && !parse_valid(repaired_utf8(text)))
         return false;
     root = json_value(this, 0);
     return true;
@@ -134,7 +132,7 @@ bool json_reader::parse(std::string_view text, json_value& root)
 bool json_reader::parse_exact(std::string_view text, json_value& root)
 {
     root = json_value();
-    if (!parse_valid(text) || (non_ascii_ != 0 && !is_valid_utf8(text)))
+    if (!parse_valid(text) || (seen_.has_non_ascii() && !is_valid_utf8(text)))
         return false;
     root = json_value(this, 0);
     return true;
@@ -176,7 +174,7 @@ bool json_reader::load(std::string_view text)
     std::memset(buffer_.get() + text.size(), 0, json_padding);
     decoded_end_ = decoded_.get();
     node_count_ = 0;
-    non_ascii_ = 0;
+    seen_ = json_bytes();
     return true;
 }
 
@@ -221,9 +219,9 @@ inline char const* json_reader::read_string(char const* p)
     char const* end = p;
     for (;;)
     {
-        unsigned non_ascii = 0;
-        unsigned const special = special_bytes(end, non_ascii);
-        non_ascii_ |= non_ascii;
+        json_bytes const block(end);
+        seen_.note(block);
+        unsigned const special = block.special();
         if (special != 0)
         {
             end += std::countr_zero(special);
@@ -239,6 +237,26 @@ inline char const* json_reader::read_string(char const* p)
     return end + 1;
 }
 
+// Reads the \u escape at p and writes what it stands for; null if it is none.
+char const* json_reader::read_unicode_escape(char const* p, char*& to) noexcept
+{
+    auto const unit = json_hex_value(p + 2);
+    if (!unit)
+        return nullptr;
+    p += 6;
+    unsigned code_point = *unit;
+    if (code_point >= 0xd800 && code_point <= 0xdfff)
+    {
+        auto const low = p[0] == '\\' && p[1] == 'u' ? json_hex_value(p + 2) : std::nullopt;
+        bool const pair = code_point < 0xdc00 && low && *low >= 0xdc00 && *low <= 0xdfff;
+        code_point = pair ? 0x10000 + ((code_point - 0xd800) << 10) + (*low - 0xdc00) : 0xfffd;
+        p += pair ? 6 : 0;
+    }
+    to = write_json_utf8(to, code_point);
+    return p;
+}
+
+// `p`: the first escape.
 char const* json_reader::read_escaped(char const* begin, char const* p)
 {
     // What is written is never longer than what was read, so that it stays within as large a buffer.
@@ -248,55 +266,53 @@ char const* json_reader::read_escaped(char const* begin, char const* p)
         decoded_end_ = decoded_.get();
     }
     char* const start = decoded_end_;
-    char* to = start + (p - begin);
     std::memcpy(start, begin, static_cast<std::size_t>(p - begin));
-    while (*p != '"')
+    char* to = start + (p - begin);
+    for (;;)
     {
-        if (*p != '\\')
-            return nullptr;
-        char const letter = p[1];
-        p += 2;
-        if (letter == 'u')
+        // Whole blocks are written, and what follows overwrites what is too much of them.
+        json_bytes const block(p);
+        block.store(to);
+        seen_.note(block);
+        unsigned special = block.special();
+        std::size_t done = 0; // of the block
+        while (special != 0)
         {
-            auto const unit = json_hex_value(p);
-            if (!unit)
-                return nullptr;
-            p += 4;
-            unsigned code_point = *unit;
-            if (code_point >= 0xd800 && code_point <= 0xdfff)
+            auto const at = static_cast<std::size_t>(std::countr_zero(special));
+            to += at - done;
+            if (p[at] == '"')
             {
-                auto const low = p[0] == '\\' && p[1] == 'u' ? json_hex_value(p + 2) : std::nullopt;
-                bool const pair = code_point < 0xdc00 && low && *low >= 0xdc00 && *low <= 0xdfff;
-                code_point = pair ? 0x10000 + ((code_point - 0xd800) << 10) + (*low - 0xdc00) : 0xfffd;
-                p += pair ? 6 : 0;
+                node& n = add(json_kind::string, buffer_.get());
+                n.begin = static_cast<std::uint32_t>(start - decoded_.get());
+                n.size = static_cast<std::uint32_t>(to - start);
+                n.decoded = true;
+                decoded_end_ = to;
+                return p + at + 1;
             }
-            to = write_json_utf8(to, code_point);
-        }
-        else
-        {
-            *to = json_unescaped(letter);
-            if (*to++ == 0)
+            if (p[at] != '\\')
                 return nullptr;
-        }
-        for (;;)
-        {
-            unsigned non_ascii = 0;
-            unsigned const special = special_bytes(p, non_ascii);
-            non_ascii_ |= non_ascii;
-            std::memcpy(to, p, json_block);
-            auto const plain = special ? static_cast<std::size_t>(std::countr_zero(special)) : json_block;
-            p += plain;
-            to += plain;
-            if (special != 0)
+            if (p[at + 1] == 'u')
+            {
+                char const* const behind = read_unicode_escape(p + at, to);
+                if (!behind)
+                    return nullptr;
+                done = static_cast<std::size_t>(behind - p);
+            }
+            else
+            {
+                *to = json_unescaped[static_cast<unsigned char>(p[at + 1])];
+                if (*to++ == 0)
+                    return nullptr;
+                done = at + 2;
+            }
+            if (done >= json_block)
                 break;
+            json_bytes(p + done).store(to);
+            special &= ~0u << done;
         }
+        to += json_block - std::min(done, json_block);
+        p += std::max(done, json_block);
     }
-    node& n = add(json_kind::string, buffer_.get());
-    n.begin = static_cast<std::uint32_t>(start - decoded_.get());
-    n.size = static_cast<std::uint32_t>(to - start);
-    n.decoded = true;
-    decoded_end_ = to;
-    return p + 1;
 }
 
 char const* json_reader::read_number(char const* p) noexcept

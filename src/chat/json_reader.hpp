@@ -4,6 +4,8 @@
 #ifndef SERIN_SRC_CHAT_JSON_READER_HPP
 #define SERIN_SRC_CHAT_JSON_READER_HPP
 
+#include "json_block.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -108,7 +110,7 @@ class json_reader
     std::unique_ptr<node[]> nodes_;
     std::uint32_t node_count_ = 0;
     std::uint32_t node_capacity_ = 0;
-    unsigned non_ascii_ = 0; // not 0 if some string holds other bytes than ASCII
+    json_bytes seen_; // what strings hold: whether there are other bytes than ASCII
 
     bool parse_valid(std::string_view text);
     bool load(std::string_view text);
@@ -118,6 +120,7 @@ class json_reader
     char const* walk(char const* p);
     char const* read_string(char const* p);
     char const* read_escaped(char const* begin, char const* p);
+    static char const* read_unicode_escape(char const* p, char*& to) noexcept;
     char const* read_number(char const* p) noexcept;
     char const* read_word(char const* p, std::string_view word, json_kind kind) noexcept;
     std::string_view text_of(node const& n) const noexcept;

@@ -34,9 +34,10 @@ constexpr std::array<char, 256> json_escape_letters = [] {
     return letters;
 }();
 
+constexpr char json_hex_digits[] = "0123456789abcdef";
+
 inline char* write_json_escape(char* to, char c) noexcept
 {
-    constexpr char hex[] = "0123456789abcdef";
     auto const byte = static_cast<unsigned char>(c);
     to[0] = '\\';
     to[1] = json_escape_letters[byte];
@@ -44,9 +45,32 @@ inline char* write_json_escape(char* to, char c) noexcept
         return to + 2;
     to[2] = '0';
     to[3] = '0';
-    to[4] = hex[byte >> 4];
-    to[5] = hex[byte & 15];
+    to[4] = json_hex_digits[byte >> 4];
+    to[5] = json_hex_digits[byte & 15];
     return to + longest_json_escape;
+}
+
+// Writes the first `count` bytes of a block, behind which there is another one to be read. Returns the end of what it
+// wrote, and may write a block more.
+inline char* escape_json_block(char* to, char const* block, unsigned count, json_bytes& seen) noexcept
+{
+    json_bytes const bytes(block);
+    bytes.store(to);
+    seen.note(bytes);
+    unsigned special = bytes.special() & ((1u << count) - 1);
+    if (special == 0)
+        return to + count;
+    unsigned done = 0;
+    do
+    {
+        auto const plain = static_cast<unsigned>(std::countr_zero(special));
+        special &= special - 1;
+        to = write_json_escape(to + (plain - done), block[plain]);
+        done = plain + 1;
+        json_bytes(block + done).store(to);
+    }
+    while (special != 0);
+    return to + (count - done);
 }
 
 // Numbers as people write them, 0.7 or 2: whole when multiplied by this.
@@ -55,83 +79,84 @@ constexpr double json_small_number = 100'000;
 
 } // namespace
 
-json_writer::json_writer(std::string& out, std::size_t expected) : out_(out)
+json_writer::json_writer(std::string& out, std::size_t expected) : out_(out), at_(buffer_)
 {
-    std::size_t const size = out.size();
-    out.resize(size + expected);
-    at_ = out.data() + size;
-    end_ = out.data() + out.size();
+    if (out.capacity() - out.size() < expected)
+        out.reserve(std::max(out.size() + expected, out.size() + out.size() / 2));
 }
 
-void json_writer::grow(std::size_t needed)
+void json_writer::flush()
 {
-    constexpr std::size_t least = 64;
-    auto const size = static_cast<std::size_t>(at_ - out_.data());
-    out_.resize(size + std::max({needed, size, least}));
-    at_ = out_.data() + size;
-    end_ = out_.data() + out_.size();
+    out_.append(buffer_, static_cast<std::size_t>(at_ - buffer_));
+    at_ = buffer_;
 }
 
-void json_writer::escape(std::string_view text)
+char* json_writer::flushed(char* to)
 {
-    // Room for the quotes and for a block beyond the text: what an escape takes more is asked for when there is one.
-    auto const begin = room(text.size() + json_block + 2) - out_.data();
-    *at_++ = '"';
+    at_ = to;
+    flush();
+    return at_;
+}
+
+void json_writer::put_large(std::string_view json)
+{
+    flush();
+    out_.append(json);
+}
+
+// Drops what was written beyond that many bytes.
+void json_writer::take_back(std::size_t to) noexcept
+{
+    at_ = buffer_ + (std::max(to, out_.size()) - out_.size());
+    out_.resize(std::min(to, out_.size()));
+}
+
+void json_writer::string(std::string_view text)
+{
+    std::size_t const before = written();
+    raw('"');
     bool ascii = true;
-    escape_valid(text, ascii);
+    escape(text, ascii);
     if (!ascii && !is_valid_utf8(text))
     {
-        std::string const repaired = repaired_utf8(text);
-        at_ = out_.data() + begin;
-        room(repaired.size() + json_block + 2);
-        *at_++ = '"';
-        escape_valid(repaired, ascii);
+        take_back(before + 1);
+        escape(repaired_utf8(text), ascii);
     }
-    *at_++ = '"';
+    raw('"');
 }
 
-// There is room for the text without escapes, a block more and a quote.
-void json_writer::escape_valid(std::string_view text, bool& ascii)
+// `ascii` becomes false if a byte is not.
+void json_writer::escape(std::string_view text, bool& ascii)
 {
+    // A block of nothing but escapes, and one that is stored behind the last of them.
+    constexpr std::size_t most = json_block * longest_json_escape + json_block;
+
     char const* from = text.data();
     std::size_t left = text.size();
+    char const* const last_start = buffer_ + buffer_size - most;
     char* to = at_;
-    unsigned seen = 0;
-    auto const put_escape = [&](char c) {
-        at_ = to;
-        to = write_json_escape(room(left + longest_json_escape + json_block + 1), c);
-    };
-    while (left >= json_block)
+    json_bytes seen;
+    for (; left >= 2 * json_block; left -= json_block, from += json_block)
     {
-        unsigned non_ascii = 0;
-        unsigned const special = special_bytes(from, non_ascii);
-        std::memcpy(to, from, json_block);
-        seen |= non_ascii;
-        if (special == 0)
-        {
-            from += json_block;
-            to += json_block;
-            left -= json_block;
-            continue;
-        }
-        auto const plain = static_cast<std::size_t>(std::countr_zero(special));
-        from += plain;
-        to += plain;
-        left -= plain + 1;
-        put_escape(*from++);
+        if (to > last_start)
+            to = flushed(to);
+        to = escape_json_block(to, from, json_block, seen);
     }
-    while (left != 0)
+    // What is left, and another block behind it.
+    char tail[3 * json_block];
+    std::memset(tail, ' ', sizeof tail);
+    if (left != 0)
+        std::memcpy(tail, from, left);
+    for (char const* block = tail; left != 0; block += json_block)
     {
-        char const c = *from++;
-        --left;
-        seen |= static_cast<unsigned char>(c) & 0x80u;
-        if (json_escape_letters[static_cast<unsigned char>(c)] == 0)
-            *to++ = c;
-        else
-            put_escape(c);
+        if (to > last_start)
+            to = flushed(to);
+        std::size_t const count = std::min(left, json_block);
+        to = escape_json_block(to, block, static_cast<unsigned>(count), seen);
+        left -= count;
     }
     at_ = to;
-    ascii = seen == 0;
+    ascii = !seen.has_non_ascii();
 }
 
 void json_writer::number(std::int64_t value)

@@ -12,17 +12,22 @@
 
 namespace serin {
 
-/// Appends JSON to a string, in place: the string is as long as there is room in it until @ref finish gives it its
-/// size, and not to be looked at before.
+/// Appends JSON to a string, through a buffer of its own: a small piece costs a copy and a comparison. The string
+/// is complete after @ref finish.
 class json_writer
 {
+    static constexpr std::size_t buffer_size = 1024;
+
     std::string& out_;
     char* at_;
-    char* end_;
+    char buffer_[buffer_size];
 
-    void grow(std::size_t needed);
-    void escape(std::string_view text);
-    void escape_valid(std::string_view text, bool& ascii);
+    void flush();
+    char* flushed(char* to);
+    void escape(std::string_view text, bool& ascii);
+    void put_large(std::string_view json);
+    void take_back(std::size_t to) noexcept;
+    std::size_t written() const noexcept { return out_.size() + static_cast<std::size_t>(at_ - buffer_); }
 
 public:
     /// `expected` is a guess at how much will be written.
@@ -31,11 +36,12 @@ public:
     json_writer(json_writer const&) = delete;
     json_writer& operator=(json_writer const&) = delete;
 
-    /// Makes room for that many bytes and returns where they begin; @ref put_to says how many were written.
+    /// Makes room for that many bytes, half of the buffer at most, and returns where they begin; @ref put_to says how
+    /// many were written.
     char* room(std::size_t needed)
     {
-        if (static_cast<std::size_t>(end_ - at_) < needed)
-            grow(needed);
+        if (static_cast<std::size_t>(buffer_ + buffer_size - at_) < needed)
+            flush();
         return at_;
     }
 
@@ -45,6 +51,11 @@ public:
     /// Appends text as it is: punctuation, and JSON that was checked before.
     void raw(std::string_view json)
     {
+        if (json.size() > buffer_size / 2)
+        {
+            put_large(json);
+            return;
+        }
         room(json.size());
         if (!json.empty())
             std::memcpy(at_, json.data(), json.size());
@@ -59,7 +70,7 @@ public:
     }
 
     /// Appends a string in quotes. Invalid UTF-8 becomes U+FFFD.
-    void string(std::string_view text) { escape(text); }
+    void string(std::string_view text);
 
     /// Appends a number.
     void number(std::int64_t value);
@@ -70,8 +81,8 @@ public:
     /// Appends true or false.
     void boolean(bool value) { raw(value ? std::string_view("true") : std::string_view("false")); }
 
-    /// Gives the string its size. Nothing can be appended afterwards.
-    void finish() { out_.resize(static_cast<std::size_t>(at_ - out_.data())); }
+    /// Appends what is still in the buffer.
+    void finish() { flush(); }
 };
 
 } // namespace serin

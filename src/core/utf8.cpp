@@ -3,6 +3,7 @@
 
 #include "utf8.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -58,39 +59,7 @@ utf8_sequence first_utf8_sequence(std::string_view s) noexcept
     return {length, true};
 }
 
-#if defined(__SSE2__) && !defined(SERIN_NO_SIMD)
-
 // The position of the first byte from `at` on that is not ASCII, or the size.
-std::size_t skip_ascii(std::string_view s, std::size_t at) noexcept
-{
-    constexpr std::size_t block = sizeof(__m128i);
-    char const* const begin = s.data();
-    std::size_t const size = s.size();
-    auto const load = [begin](std::size_t i) { return _mm_loadu_si128(reinterpret_cast<__m128i const*>(begin + i)); };
-    auto const found = [&load](std::size_t i) { return static_cast<unsigned>(_mm_movemask_epi8(load(i))); };
-    for (; size - at >= block; at += block)
-    {
-        if (auto const bits = found(at); bits != 0)
-            return at + static_cast<std::size_t>(std::countr_zero(bits));
-        // Long runs go faster.
-        for (; size - at >= 5 * block; at += 4 * block)
-            if (_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(load(at + block), load(at + 2 * block)),
-                    _mm_or_si128(load(at + 3 * block), load(at + 4 * block)))) != 0)
-                break;
-    }
-    if (size >= block && at != size)
-    {
-        // The last block overlaps the one before, whose bits are shifted out.
-        auto const bits = found(size - block) >> (block - (size - at));
-        return bits != 0 ? at + static_cast<std::size_t>(std::countr_zero(bits)) : size;
-    }
-    while (at != size && static_cast<unsigned char>(begin[at]) < 0x80)
-        ++at;
-    return at;
-}
-
-#else
-
 std::size_t skip_ascii(std::string_view s, std::size_t at) noexcept
 {
     constexpr std::uint64_t high_bits = 0x8080808080808080;
@@ -105,8 +74,6 @@ std::size_t skip_ascii(std::string_view s, std::size_t at) noexcept
         ++at;
     return at;
 }
-
-#endif
 
 // The length of the sequence of more than one byte that stands in four bytes, the first one lowest; 0 if there is none.
 inline std::size_t utf8_length(std::uint32_t bytes) noexcept
@@ -132,31 +99,43 @@ std::size_t valid_utf8_prefix(std::string_view s) noexcept
 {
     std::size_t const size = s.size();
     std::size_t at = 0;
-    for (;;)
+    auto const four_bytes = [&s](std::size_t i) {
+        auto const byte = [&](std::size_t k) {
+            return static_cast<std::uint32_t>(static_cast<unsigned char>(s[i + k])) << (8 * k);
+        };
+        return byte(0) | byte(1) | byte(2) | byte(3);
+    };
+#if defined(__SSE2__) && !defined(SERIN_NO_SIMD)
+    constexpr std::size_t block = sizeof(__m128i);
+    while (size - at >= block + 3) // Four bytes can be read wherever a sequence begins
     {
-        at = skip_ascii(s, at);
-        if (at == size)
-            return size;
-        do
+        __m128i const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(s.data() + at));
+        auto found = static_cast<unsigned>(_mm_movemask_epi8(bytes)); // the top bit of each byte
+        std::size_t next = block;
+        while (found != 0)
         {
-            std::size_t length = 0;
-            if (size - at >= 4)
-            {
-                auto const byte = [&](std::size_t i) {
-                    return static_cast<std::uint32_t>(static_cast<unsigned char>(s[at + i])) << (8 * i);
-                };
-                length = utf8_length(byte(0) | byte(1) | byte(2) | byte(3));
-            }
-            else if (auto const sequence = first_utf8_sequence(s.substr(at)); sequence.valid)
-            {
-                length = sequence.length;
-            }
+            auto const lead = static_cast<std::size_t>(std::countr_zero(found));
+            std::size_t const length = utf8_length(four_bytes(at + lead));
             if (length == 0)
-                return at;
-            at += length;
+                return at + lead;
+            next = lead + length;
+            found &= ~0u << next;
         }
-        while (at != size && static_cast<unsigned char>(s[at]) >= 0x80);
+        at += std::max(next, block);
     }
+#endif
+    while ((at = skip_ascii(s, at)) != size)
+    {
+        std::size_t length = 0;
+        if (size - at >= 4)
+            length = utf8_length(four_bytes(at));
+        else if (auto const sequence = first_utf8_sequence(s.substr(at)); sequence.valid)
+            length = sequence.length;
+        if (length == 0)
+            return at;
+        at += length;
+    }
+    return size;
 }
 
 std::string repaired_utf8(std::string_view s)

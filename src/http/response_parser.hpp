@@ -4,56 +4,26 @@
 #ifndef SERIN_SRC_HTTP_RESPONSE_PARSER_HPP
 #define SERIN_SRC_HTTP_RESPONSE_PARSER_HPP
 
-#include <serin/core/error.hpp>
-#include <serin/core/headers.hpp>
+#include "field_block.hpp"
 
-#include <boost/beast/http/basic_parser.hpp>
+#include <serin/core/error.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace serin {
 
-// Header fields in one block of memory that is used again for the next response.
-class field_block
-{
-public:
-    void clear() noexcept;
-    void add(std::string_view name, std::string_view value);
-
-    // Clears it, and gives back memory if it holds more than `bytes`.
-    void shrink(std::size_t bytes);
-
-    // The value of the first field of that name, or an empty view; valid until the next add or clear.
-    std::string_view find(std::string_view name) const noexcept;
-
-    headers to_headers() const;
-
-private:
-    struct entry
-    {
-        std::size_t name_begin;
-        std::size_t value_begin;
-        std::size_t value_end;
-    };
-
-    std::string text_;
-    std::vector<entry> entries_;
-};
-
-// Parses one HTTP/1 response, step by step, out of bytes that the caller holds. What RFC 9112 calls an error is
-// one as soon as its bytes are there. On top of Beast's parser, which looks at nothing more until the head is complete
-// once it saw a part of a line, takes heads of any length in small pieces, and lets unknown transfer codings pass.
-class response_parser : private boost::beast::http::basic_parser<false>
+// Parses one HTTP/1 response, step by step, out of bytes that the caller holds. What RFC 9112 calls an error is one as
+// soon as its bytes are there, and so is a line end without a CR. Takes whole lines, so that what it was given and did
+// not use must be given to it again with more behind it. Work is linear in the bytes, however they are cut.
+class response_parser
 {
 public:
     enum class step
     {
-        need_more, // Everything there is was used.
+        need_more, // Everything there is was used, but for a line that has not ended.
         head,      // Status and fields are complete.
         body,      // piece() holds bytes of the body.
         end,       // The response is complete.
@@ -72,47 +42,71 @@ public:
     std::string_view piece() const noexcept { return piece_; }
 
     // Fails with errc::response_too_large when the rest of the body is longer than that.
-    void limit_body(std::size_t bytes) { body_limit(bytes); }
+    void limit_body(std::uint64_t bytes) noexcept { body_limit_ = bytes; }
 
     bool got_anything() const noexcept { return got_anything_; }
-    bool has_head() const noexcept { return is_header_done(); }
-    bool complete() const noexcept { return is_done(); }
+    bool has_head() const noexcept { return head_reported_; }
+    bool complete() const noexcept { return state_ == state::complete; }
     int status() const noexcept { return status_; }
 
     // Whether another response may follow. Not after a chunked one in HTTP/1.0, whose framing nobody can trust.
-    bool keeps_alive() const { return is_header_done() && keep_alive() && !(is_http_1_0_ && chunked()); }
+    bool keeps_alive() const noexcept;
 
     // The announced length of the body, if one was announced.
-    std::optional<std::uint64_t> announced_length() const;
+    std::optional<std::uint64_t> announced_length() const noexcept { return length_; }
 
 private:
-    using base = boost::beast::http::basic_parser<false>;
-    using view = boost::beast::string_view;
-    using beast_error = boost::beast::error_code;
+    enum class state : std::uint8_t
+    {
+        status_line,
+        fields,
+        body_of_length,
+        body_to_close,
+        chunk_header, // With the line end behind the data of the chunk before.
+        chunk_data,
+        trailer,
+        complete,
+    };
 
-    step fail(error_code& ec, errc why) const noexcept;
+    // What was made of a line.
+    enum class line
+    {
+        taken,
+        incomplete,
+        malformed,
+        too_large,
+    };
 
-    // Overrides of basic_parser. Not marked as such: the set differs between versions of Boost.
-    void on_request_impl(boost::beast::http::verb, view, view, int, beast_error&);
-    void on_response_impl(int code, view reason, int version, beast_error& ec);
-    void on_field_impl(boost::beast::http::field, view name, view value, beast_error& ec);
-    void on_trailer_field_impl(boost::beast::http::field, view, view, beast_error& ec);
-    void on_header_impl(beast_error& ec);
-    void on_body_init_impl(boost::optional<std::uint64_t> const&, beast_error& ec);
-    std::size_t on_body_impl(view body, beast_error& ec);
-    void on_chunk_header_impl(std::uint64_t, view extensions, beast_error& ec);
-    std::size_t on_chunk_body_impl(std::uint64_t, view body, beast_error& ec);
-    void on_finish_impl(beast_error& ec);
+    line take_status_line(std::string_view bytes, std::size_t& used);
+    line take_field(std::string_view bytes, std::size_t& used);
+    line take_chunk_header(std::string_view bytes, std::size_t& used);
+    line find_line_end(std::string_view bytes, std::size_t& end);
+    bool add_field(std::string_view text, std::size_t name_size);
+    bool set_length(std::string_view value);
+    void note_connection(std::string_view value) noexcept;
+    void end_head() noexcept;
+    step take_body(std::string_view bytes, std::size_t& used, error_code& ec);
 
     field_block& fields_;
     std::size_t head_limit_;
-    std::size_t head_size_ = 0;
+    std::size_t head_size_ = 0; // Of the head, of a chunk's header, or of the last one with the trailer
+    std::size_t scanned_ = 0;   // So many bytes of the line that has begun were looked at.
+    std::size_t prefix_ = 0;    // So many of them can be a field's name, or a chunk's size.
     std::string_view piece_;
+    std::optional<std::uint64_t> length_;
+    std::uint64_t left_ = 0; // Of the body, or of the chunk
+    std::uint64_t body_limit_;
     int status_ = 0;
+    state state_ = state::status_line;
     bool got_anything_ = false;
     bool head_reported_ = false;
     bool is_http_1_0_ = false;
-    bool after_chunk_ = false; // Past a chunk's header: the line end after its data belongs to the next header.
+    bool chunked_ = false;
+    bool after_chunk_ = false; // A line end comes before the chunk's header.
+    bool folded_ = false;      // The line goes on in the next one.
+    bool says_close_ = false;
+    bool says_keep_alive_ = false;
+    bool ends_with_close_ = false;
 };
 
 } // namespace serin
