@@ -38,8 +38,7 @@ public:
         // With this bit turned over a quote is 0x20 and a blank is not, and control characters are below it still.
         __m128i const turned = _mm_xor_si128(bytes_, _mm_set1_epi8('"' ^ 0x20));
         __m128i const low = _mm_cmpeq_epi8(_mm_min_epu8(turned, _mm_set1_epi8(0x20)), turned);
-        return static_cast<unsigned>(
-            _mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('\\')))));
+        return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('\\')))));
     }
 
     /// Takes note of the bytes of `other` that are not ASCII.
