@@ -218,7 +218,7 @@ std::unique_ptr<request_attempt> call::next_attempt(std::size_t member, duration
 {
     attempts_.emplace_back();
     attempts_.back().upstream = route_->members[member].upstream->params.name;
-    auto made = make_attempt({*client_, *config_, request_, *route_, member, refused_keys_, diag_ != nullptr});
+    auto made = make_attempt({*client_, *config_, request_, *route_, member, refused_keys_, reports_success()});
     made->set_place(attempts_.size() - 1, waited);
     return made;
 }
@@ -423,7 +423,7 @@ void call::note_losers(std::size_t first_place, std::size_t winner)
 
 void call::report(error_code ec, chat_response const* partial)
 {
-    if (!diag_)
+    if (!diag_ || (!ec && !reports_success()))
         return;
     // Copies, as a stream may have to report twice.
     diagnostics d;

@@ -61,6 +61,9 @@ protected:
     // Nothing more will be tried, for this reason.
     void stop_trying(give_up why) noexcept { gave_up_ = why; }
 
+    // Whether the user wants diagnostics of a success too.
+    bool reports_success() const noexcept { return diag_ && !diag_->for_failures_only(); }
+
     // Fills the user's diagnostics, if there are any, with the outcome of the call.
     void report(error_code ec, chat_response const* partial);
 

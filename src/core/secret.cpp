@@ -126,14 +126,23 @@ void scrub(std::string& text, secret const& key)
 {
     if (key.empty())
         return;
-    std::string const mark = "[key " + key.fingerprint() + "]";
-    for (auto at = text.find(key.reveal()); at != std::string::npos; at = text.find(key.reveal(), at + mark.size()))
-        text.replace(at, key.reveal().size(), mark);
-    for (std::size_t size = key.reveal().size() - 1; size >= shortest_cut_key; --size)
-        if (std::string_view(text).ends_with(key.reveal().substr(0, size)))
+    std::string_view const bytes = key.reveal();
+    auto const mark = [&key] { return "[key " + key.fingerprint() + "]"; };
+    if (text.size() >= bytes.size())
+        for (auto at = text.find(bytes); at != std::string::npos;)
         {
-            text.replace(text.size() - size, size, mark);
-            break;
+            std::string const instead = mark();
+            text.replace(at, bytes.size(), instead);
+            at = text.find(bytes, at + instead.size());
+        }
+    // The longest part of the key that the text ends with.
+    std::string_view end = text;
+    end.remove_prefix(end.size() - std::min(end.size(), bytes.size() - 1));
+    for (; end.size() >= shortest_cut_key; end.remove_prefix(1))
+        if (end.front() == bytes.front() && bytes.starts_with(end))
+        {
+            text.replace(text.size() - end.size(), end.size(), mark());
+            return;
         }
 }
 

@@ -73,6 +73,21 @@ public:
     std::shared_ptr<chat_response const> partial;         ///< What had arrived of a broken stream; may be null.
 
     diagnostics() {}
+
+    // Whether nobody looks at it unless the call fails, so that it need not be filled otherwise.
+    bool for_failures_only() const noexcept { return for_failures_only_; }
+
+private:
+    friend class failure_diagnostics;
+
+    bool for_failures_only_ = false;
+};
+
+// The diagnostics of a call that throws them and shows them to nobody else.
+class failure_diagnostics : public diagnostics
+{
+public:
+    failure_diagnostics() { for_failures_only_ = true; }
 };
 
 /// One line that says what happened: kind, message, status, request id, and why it was not tried again unless that is
