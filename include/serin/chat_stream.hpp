@@ -16,7 +16,7 @@
 
 namespace serin {
 
-class stream_call;
+class stream_source;
 struct relay;
 
 /// An answer that is still arriving. Made by @ref client::async_stream; may outlive the client.
@@ -28,19 +28,19 @@ class chat_stream
 {
     friend struct relay;
 
-    std::shared_ptr<stream_call> impl_;
+    std::shared_ptr<stream_source> impl_;
 
     struct initiate_next : initiation
     {
         template <class Handler>
-        void operator()(Handler&& handler, diagnostics* diag, std::shared_ptr<stream_call> impl)
+        void operator()(Handler&& handler, diagnostics* diag, std::shared_ptr<stream_source> impl)
         {
             async_next_erased(std::move(impl), diag, std::forward<Handler>(handler));
         }
     };
 
     static void async_next_erased(
-        std::shared_ptr<stream_call> impl, diagnostics* diag, any_handler<std::optional<chat_delta>> handler);
+        std::shared_ptr<stream_source> impl, diagnostics* diag, any_handler<std::optional<chat_delta>> handler);
 
     template <class CompletionToken>
     auto next_impl(diagnostics* diag, CompletionToken&& token)
@@ -57,7 +57,7 @@ public:
     chat_stream() noexcept;
 
     /// Of the library's own.
-    explicit chat_stream(std::shared_ptr<stream_call> impl) noexcept;
+    explicit chat_stream(std::shared_ptr<stream_source> impl) noexcept;
 
     /// Leaves a stream of nothing behind.
     chat_stream(chat_stream&&) noexcept;

@@ -244,6 +244,9 @@ public:
     /// The parameters at hand.
     client_params params() const;
 
+    /// What the cache of answers has come to.
+    cache_counts cache() const;
+
     /// How each upstream is doing.
     std::vector<upstream_status> upstreams() const;
 

@@ -6,15 +6,18 @@
 
 #include <serin/core/logger.hpp>
 #include <serin/http/params.hpp>
+#include <serin/policy/cache.hpp>
 #include <serin/policy/health.hpp>
 #include <serin/policy/hedge.hpp>
 #include <serin/policy/retry.hpp>
 #include <serin/policy/rollout.hpp>
 #include <serin/policy/router.hpp>
+#include <serin/policy/shared_limits.hpp>
 #include <serin/policy/stream.hpp>
 #include <serin/policy/upstream.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,6 +51,14 @@ struct client_params
 
     /// How streams are read, and what becomes of those that break.
     stream_params stream = {};
+
+    /// Keeping answers for requests that come again. Not set: nothing is kept.
+    std::optional<cache_params> cache = {};
+
+    /// Shares the requests and tokens a minute of `upstream::limits` with the other processes that have the same store
+    /// and an upstream of the same name. Each process keeps the limits for itself as well, and alone while the store
+    /// cannot be reached. What is set for each key, and `max_concurrent`, is not shared. Null: nothing is.
+    std::shared_ptr<serin::shared_limits> shared_limits = {};
 
     /// Deadlines.
     timeout_params timeouts = {};

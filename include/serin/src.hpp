@@ -102,6 +102,8 @@
 #include <serin/src/observe/webhook.cpp>
 #include <serin/src/observe/webhook_target.cpp>
 
+#include <serin/src/client/cached_call.cpp>
+#include <serin/src/client/cached_stream.cpp>
 #include <serin/src/client/call.cpp>
 #include <serin/src/client/call_fsm.cpp>
 #include <serin/src/client/client.cpp>
@@ -114,7 +116,9 @@
 #include <serin/src/client/mirror_call.cpp>
 #include <serin/src/client/relay.cpp>
 #include <serin/src/client/request_attempt.cpp>
+#include <serin/src/client/response_cache.cpp>
 #include <serin/src/client/routing.cpp>
+#include <serin/src/client/shared_fetch.cpp>
 #include <serin/src/client/stream_attempt.cpp>
 #include <serin/src/client/stream_call.cpp>
 #include <serin/src/client/tools.cpp>

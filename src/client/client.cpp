@@ -3,6 +3,8 @@
 
 #include <serin/client.hpp>
 
+#include "cached_call.hpp"
+#include "cached_stream.hpp"
 #include "client_impl.hpp"
 #include "endpoints.hpp"
 #include "stream_call.hpp"
@@ -43,13 +45,19 @@ client::executor_type client::get_executor() const noexcept
 void client::launch_chat(
     std::shared_ptr<client_impl> impl, chat_request&& request, diagnostics* diag, any_handler<chat_response> handler)
 {
-    whole_call<chat_endpoint>::launch(std::move(impl), std::move(request), diag, std::move(handler));
+    if (auto plan = impl->plan_cache(request, false))
+        cached_call::launch(std::move(impl), std::move(*plan), std::move(request), diag, std::move(handler));
+    else
+        whole_call<chat_endpoint>::launch(std::move(impl), std::move(request), diag, std::move(handler));
 }
 
 void client::launch_stream(
     std::shared_ptr<client_impl> impl, chat_request&& request, diagnostics* diag, any_handler<chat_stream> handler)
 {
-    stream_call::launch(std::move(impl), std::move(request), diag, std::move(handler));
+    if (auto plan = impl->plan_cache(request, true))
+        cached_stream::launch(std::move(impl), std::move(*plan), std::move(request), diag, std::move(handler));
+    else
+        stream_call::launch(std::move(impl), std::move(request), diag, std::move(handler));
 }
 
 void client::launch_embed(std::shared_ptr<client_impl> impl, embedding_request&& request, diagnostics* diag,
@@ -183,6 +191,11 @@ bool client::restore_rollout(std::string_view model, rollout_state const& saved)
     return impl_->restore_rollout(model, saved);
 }
 
+cache_counts client::cache() const
+{
+    return impl_->cache->counts();
+}
+
 void client::close_idle_connections()
 {
     impl_->connections->close_idle();
@@ -201,7 +214,7 @@ connection_counts client::connections() const
 // ---------------------------------------------------------------------------------------------------------
 
 chat_stream::chat_stream() noexcept = default;
-chat_stream::chat_stream(std::shared_ptr<stream_call> impl) noexcept : impl_(std::move(impl)) {}
+chat_stream::chat_stream(std::shared_ptr<stream_source> impl) noexcept : impl_(std::move(impl)) {}
 chat_stream::chat_stream(chat_stream&&) noexcept = default;
 
 chat_stream& chat_stream::operator=(chat_stream&& other) noexcept
@@ -223,7 +236,7 @@ chat_stream::executor_type chat_stream::get_executor() const noexcept
 }
 
 void chat_stream::async_next_erased(
-    std::shared_ptr<stream_call> impl, diagnostics* diag, any_handler<std::optional<chat_delta>> handler)
+    std::shared_ptr<stream_source> impl, diagnostics* diag, any_handler<std::optional<chat_delta>> handler)
 {
     impl->next(diag, std::move(handler));
 }

@@ -60,6 +60,7 @@ client_impl::client_impl(asio::any_io_executor ex, client_params p, std::shared_
       clock(std::move(time)),
       group(std::make_shared<fiber_group>(executor)),
       memory(std::make_shared<memory_budget>(params.limits.buffered)),
+      cache(std::make_shared<response_cache>(clock)),
       random_(seed_from(params)),
       budget_(params.retry)
 {
@@ -69,6 +70,7 @@ client_impl::client_impl(asio::any_io_executor ex, client_params p, std::shared_
     context_.connections = connections;
     context_.resolver = std::make_shared<resolve_cache>(make_system_resolver(executor), keep_addresses);
     context_.client_budget = &budget_;
+    cache->configure(params.cache);
     install(make_routing(params, context_, nullptr), clock->now());
 }
 
@@ -84,6 +86,7 @@ error_code client_impl::reconfigure(client_params p, diagnostics& diag)
     try
     {
         auto made = make_routing(std::move(p), context_, before.get());
+        cache->configure(made->params.cache);
         std::lock_guard const lock(mutex_);
         if (retry_params const& retry = made->params.retry;
             retry.budget_ratio != routing_->params.retry.budget_ratio ||
@@ -450,6 +453,12 @@ std::uint64_t client_impl::random_locked() noexcept
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
+}
+
+std::optional<cache_plan> client_impl::plan_cache(chat_request const& request, bool stream)
+{
+    auto const config = current();
+    return config->params.cache ? cache->plan(*this, *config, request, stream) : std::nullopt;
 }
 
 std::unique_ptr<json_reader> client_impl::take_reader()

@@ -12,6 +12,7 @@
 #include "../policy/outcome.hpp"
 #include "../policy/retry_budget.hpp"
 #include "call_fsm.hpp"
+#include "response_cache.hpp"
 #include "routing.hpp"
 #include "upstream_use.hpp"
 
@@ -86,6 +87,9 @@ public:
     std::vector<rollout_report> rollout_reports() const;
     std::vector<mirror_report> mirror_reports() const;
 
+    // How a chat uses the cache; nothing: not at all.
+    std::optional<cache_plan> plan_cache(chat_request const& request, bool stream);
+
     // JSON parsers are expensive to make: finished calls leave theirs to the next.
     std::unique_ptr<json_reader> take_reader();
     void put_reader(std::unique_ptr<json_reader> reader);
@@ -103,6 +107,7 @@ public:
     std::shared_ptr<fiber_group> const group;
     std::shared_ptr<memory_budget> const memory;
     std::shared_ptr<pool> connections;
+    std::shared_ptr<response_cache> const cache;
 
 private:
     friend class upstream_use;

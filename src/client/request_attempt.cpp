@@ -58,6 +58,7 @@ void request_attempt::drop() noexcept
 {
     exchange_.reset();
     permit_.reset();
+    shared_permit_.reset();
 }
 
 // Taken when the attempt has its connection and not while it waited for it: the key may have changed meanwhile.
@@ -157,6 +158,8 @@ task<error_code> request_attempt::enter(fiber& f, steady_time give_up_at)
     error_code ec;
     if (to.gate)
         ec = co_await to.gate->enter(f, estimate, give_up_at, permit_, again_in);
+    if (!ec && to.shared)
+        ec = co_await to.shared->enter(f, estimate, give_up_at, shared_permit_, again_in);
     bool const by_key = !ec;
     if (by_key && to.keys && to.keys->has_limits())
         ec = co_await to.keys->enter(f, refused_keys_, estimate, give_up_at, key_use_, again_in);
@@ -209,6 +212,7 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
             co_return ec;
         }
         permit_.sent();
+        shared_permit_.sent();
         key_use_.pass().sent();
         exchange_.emplace(f, std::move(connection), timeouts, client_.params.limits, client_.memory);
         write_request(*exchange_);
@@ -259,6 +263,7 @@ void request_attempt::used(std::uint64_t tokens)
     if (tokens == 0)
         return;
     permit_.used(tokens);
+    shared_permit_.used(tokens);
     key_use_.pass().used(tokens);
 }
 
@@ -274,6 +279,7 @@ task<error_code> request_attempt::refuse()
     phase_ = call_phase::body;
     keep_fields();
     permit_.used(0);
+    shared_permit_.used(0);
     key_use_.pass().used(0);
     if (status_ == 429 && target().gate)
         if (auto const rest = retry_after(fields_, client_.clock->date()))

@@ -7,6 +7,7 @@
 #include "../chat/errors.hpp"
 #include "../http/exchange.hpp"
 #include "../policy/limit_gate.hpp"
+#include "../policy/shared_gate.hpp"
 #include "call_fsm.hpp"
 #include "client_impl.hpp"
 
@@ -153,6 +154,7 @@ private:
     key_use key_use_;
     key_pointer key_; // What key_use_ gave, for as long as texts of the server's may hold it
     permit permit_;
+    shared_permit shared_permit_;
     duration waited_here_{}; // For a limit
     steady_time const began_;
 

@@ -228,6 +228,9 @@ void routing_builder::add_upstream(upstream const& u)
         state->gate = old->gate;
     else if (has_limits(u.limits))
         state->gate = std::make_shared<limit_gate>(u.limits, context_.executor, now);
+    if (made_->params.shared_limits && (u.limits.requests_per_minute > 0 || u.limits.tokens_per_minute > 0))
+        state->shared = std::make_shared<shared_gate>(
+            made_->params.shared_limits, u.name, u.limits, context_.clock, context_.executor);
     if (old && old->keys && old->params.keys == u.keys && old->params.choose_key == u.choose_key &&
         is_same_params(old->params.key_limits, u.key_limits))
         state->keys = old->keys;

@@ -16,6 +16,7 @@
 #include "../policy/retry_budget.hpp"
 #include "../policy/rollout.hpp"
 #include "../policy/router.hpp"
+#include "../policy/shared_gate.hpp"
 
 #include <serin/client_params.hpp>
 
@@ -47,8 +48,9 @@ struct upstream_state
     upstream params;
     std::shared_ptr<upstream_record> record;
     pool_host* host = nullptr;
-    std::shared_ptr<limit_gate> gate; // Null: no limits.
-    std::shared_ptr<key_keeper> keys; // Null: it needs none.
+    std::shared_ptr<limit_gate> gate;    // Null: no limits.
+    std::shared_ptr<shared_gate> shared; // Null: they are not shared with other processes.
+    std::shared_ptr<key_keeper> keys;    // Null: it needs none.
 
     // The path of the base URL, and everything of a request's head between the target and the fields that differ
     // from request to request.

@@ -39,7 +39,7 @@ stream_call::stream_call(std::shared_ptr<client_impl> client, diagnostics* diag,
       opened_handler_(std::move(handler), client_->completion_executor)
 {}
 
-void stream_call::launch(
+std::weak_ptr<fiber> stream_call::launch(
     std::shared_ptr<client_impl> client, chat_request&& request, diagnostics* diag, any_handler<chat_stream> handler)
 {
     auto const self = std::make_shared<stream_call>(std::move(client), diag, std::move(handler));
@@ -49,15 +49,17 @@ void stream_call::launch(
         self->begin(std::move(to_send));
     self->opened_handler_.connect_slot(self);
     self->start(self->run());
+    return self;
 }
 
-void stream_call::launch(
+std::weak_ptr<fiber> stream_call::launch(
     std::shared_ptr<client_impl> client, call_request&& request, diagnostics* diag, any_handler<chat_stream> handler)
 {
     auto const self = std::make_shared<stream_call>(std::move(client), diag, std::move(handler));
     self->begin(std::move(request));
     self->opened_handler_.connect_slot(self);
     self->start(self->run());
+    return self;
 }
 
 task<void> stream_call::run()

@@ -6,6 +6,7 @@
 
 #include "call.hpp"
 #include "stream_attempt.hpp"
+#include "stream_source.hpp"
 
 #include <serin/chat/delta.hpp>
 #include <serin/chat/request.hpp>
@@ -20,29 +21,27 @@ namespace serin {
 
 // A streamed call. One coroutine for all of it: it runs until there is a delta for the user, rests until he wants the
 // next one, and reads from the socket only then, so that a slow user slows the server down and nothing piles up here.
-class stream_call final : public call
+class stream_call final : public call, public stream_source
 {
 public:
     stream_call(std::shared_ptr<client_impl> client, diagnostics* diag, any_handler<chat_stream> handler);
 
     ~stream_call() override { destroy_coroutine(); }
 
-    static void launch(std::shared_ptr<client_impl> client, chat_request&& request, diagnostics* diag,
+    static std::weak_ptr<fiber> launch(std::shared_ptr<client_impl> client, chat_request&& request, diagnostics* diag,
         any_handler<chat_stream> handler);
-    static void launch(std::shared_ptr<client_impl> client, call_request&& request, diagnostics* diag,
+    static std::weak_ptr<fiber> launch(std::shared_ptr<client_impl> client, call_request&& request, diagnostics* diag,
         any_handler<chat_stream> handler);
 
-    asio::any_io_executor const& client_executor() const noexcept { return client_->executor; }
+    asio::any_io_executor const& client_executor() const noexcept override { return client_->executor; }
 
     // --- Of the user's handle ---
 
-    void next(diagnostics* diag, any_handler<std::optional<chat_delta>> handler);
-    std::optional<chat_delta> try_next();
-    chat_response const& response() noexcept;
-    void take_events(std::string& out);
-
-    // The handle is gone.
-    void abandon();
+    void next(diagnostics* diag, any_handler<std::optional<chat_delta>> handler) override;
+    std::optional<chat_delta> try_next() override;
+    chat_response const& response() noexcept override;
+    void take_events(std::string& out) override;
+    void abandon() override;
 
 private:
     class rest;

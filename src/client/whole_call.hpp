@@ -78,7 +78,7 @@ public:
 
     ~whole_call() override { destroy_coroutine(); }
 
-    static void launch(
+    static std::weak_ptr<fiber> launch(
         std::shared_ptr<client_impl> client, request&& asked, diagnostics* diag, any_handler<response> handler)
     {
         auto const self = std::make_shared<whole_call>(std::move(client), diag, std::move(handler));
@@ -88,6 +88,7 @@ public:
             self->begin(std::move(to_send));
         self->handler_.connect_slot(self);
         self->start(self->run());
+        return self;
     }
 
 private:

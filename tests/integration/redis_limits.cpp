@@ -252,18 +252,18 @@ TEST_CASE("redis limits: while the server is dead nobody is told anything")
     CHECK(take(*limits, context, "a", requests(6)));
 }
 
-TEST_CASE("redis limits: four processes share 600 requests a minute")
+TEST_CASE("redis limits: four processes that take as much as they can get no more than there is")
 {
     SERIN_NEEDS_REDIS_SERVER();
     redis_server server;
-    auto const taken = take_in_processes(4, server.params(), 600, 60s);
+    auto const taken = take_in_processes(4, server.params(), 1200, 5s);
     long all = 0;
     for (long const n : taken)
     {
-        CHECK(n > 100); // None of them goes short
+        CHECK(n > 10); // None of them goes short
         all += n;
     }
-    WARN("in a minute: " << taken[0] << " + " << taken[1] << " + " << taken[2] << " + " << taken[3] << " = " << all);
-    CHECK(all >= 588);
-    CHECK(all <= 612);
+    // A second's worth at first, and what comes in.
+    CHECK(all >= 110);
+    CHECK(all <= 122);
 }

@@ -1,0 +1,93 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include "cached_call.hpp"
+
+#include "shared_fetch.hpp"
+
+#include <boost/asio/error.hpp>
+
+#include <utility>
+
+namespace serin {
+
+cached_call::cached_call(std::shared_ptr<client_impl> client, cache_plan plan, chat_request&& request,
+    diagnostics* diag, any_handler<chat_response> handler)
+    : fiber(make_fiber_executor(client->executor, client->params.thread_safe), client->group),
+      client_(std::move(client)),
+      plan_(std::move(plan)),
+      request_(std::move(request)),
+      diag_(diag),
+      handler_(std::move(handler), client_->completion_executor)
+{}
+
+cached_call::~cached_call()
+{
+    destroy_coroutine();
+}
+
+void cached_call::launch(std::shared_ptr<client_impl> client, cache_plan plan, chat_request&& request,
+    diagnostics* diag, any_handler<chat_response> handler)
+{
+    auto const self =
+        std::make_shared<cached_call>(std::move(client), std::move(plan), std::move(request), diag, std::move(handler));
+    self->handler_.connect_slot(self);
+    self->start(self->run());
+}
+
+task<void> cached_call::run()
+{
+    // What is shared may be cancelled without this call: with the client, just before it came.
+    constexpr int most_tries = 3;
+    for (int n = 1;; ++n)
+    {
+        seat_ = client_->cache->join(client_, plan_, request_);
+        co_await seat_.fetch().wait_for_end(*this);
+        if (interrupted())
+        {
+            ec_ = interrupted();
+            co_return;
+        }
+        ec_ = seat_.fetch().is_over() ? seat_.fetch().error() : error_code(asio::error::operation_aborted);
+        if (ec_ != asio::error::operation_aborted || n == most_tries)
+            co_return;
+        seat_.leave();
+    }
+}
+
+void cached_call::abandoned() noexcept
+{
+    destroy_coroutine();
+    seat_.vanish();
+    auto const handler = std::exchange(handler_, completion<chat_response>());
+}
+
+void cached_call::on_finished(std::exception_ptr error)
+{
+    if (error)
+        ec_ = make_error_code(boost::system::errc::not_enough_memory); // Nothing else throws
+    bool const over = seat_ && seat_.fetch().is_over();
+    if (diag_ && (ec_ || !diag_->for_failures_only()))
+    {
+        *diag_ = over ? seat_.fetch().diag() : diagnostics();
+        if (diag_->message.empty() && ec_)
+            diag_->message = ec_.message();
+    }
+    if (ec_ || !over)
+    {
+        seat_.leave();
+        handler_(*this, ec_, chat_response());
+        return;
+    }
+    chat_response answer = seat_.fetch().response();
+    bool const kept = seat_.fetch().where_from() == shared_fetch::origin::store;
+    answer.from_cache = kept || !seat_.is_first();
+    if (kept)
+        client_->cache->count_hit();
+    else if (!seat_.is_first())
+        client_->cache->count_shared();
+    seat_.leave();
+    handler_(*this, ec_, std::move(answer));
+}
+
+} // namespace serin

@@ -1,0 +1,39 @@
+// SPDX-FileCopyrightText: 2026 the Serin authors
+// SPDX-License-Identifier: BSL-1.0
+
+#ifndef SERIN_SRC_CLIENT_STREAM_SOURCE_HPP
+#define SERIN_SRC_CLIENT_STREAM_SOURCE_HPP
+
+#include <serin/chat/delta.hpp>
+#include <serin/chat/response.hpp>
+#include <serin/core/initiation.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <optional>
+#include <string>
+
+namespace serin {
+
+// Where a chat_stream gets its pieces from: a server or the cache.
+class stream_source
+{
+public:
+    virtual asio::any_io_executor const& client_executor() const noexcept = 0;
+    virtual void next(diagnostics* diag, any_handler<std::optional<chat_delta>> handler) = 0;
+    virtual std::optional<chat_delta> try_next() = 0;
+    virtual chat_response const& response() noexcept = 0;
+
+    // Appends what was taken since the last time, as the server sent it, if the call keeps that.
+    virtual void take_events(std::string& out) = 0;
+
+    // The user's handle is gone.
+    virtual void abandon() = 0;
+
+protected:
+    ~stream_source() = default;
+};
+
+} // namespace serin
+
+#endif
