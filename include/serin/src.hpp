@@ -109,9 +109,11 @@
 #include <serin/src/client/client.cpp>
 #include <serin/src/client/client_impl.cpp>
 #include <serin/src/client/config.cpp>
+#include <serin/src/client/config_file.cpp>
 #include <serin/src/client/config_object.cpp>
 #include <serin/src/client/config_routes.cpp>
 #include <serin/src/client/config_upstreams.cpp>
+#include <serin/src/client/config_watch.cpp>
 #include <serin/src/client/endpoints.cpp>
 #include <serin/src/client/mirror_call.cpp>
 #include <serin/src/client/relay.cpp>

@@ -3,6 +3,7 @@
 
 #include <serin/config.hpp>
 
+#include "config_file.hpp"
 #include "config_object.hpp"
 #include "config_routes.hpp"
 #include "config_upstreams.hpp"
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <string>
 #include <string_view>
@@ -21,8 +21,6 @@
 
 namespace serin {
 namespace {
-
-constexpr std::size_t max_config_file = 16 * 1024 * 1024;
 
 bool parse_config(std::string_view text, nlohmann::json& root, config_check& check)
 {
@@ -178,16 +176,8 @@ error_code load_config(std::string_view json, std::string const& base_dir, clien
 error_code load_config_file(std::string const& path, client_params& out, std::string& why)
 {
     std::string text;
-    std::ifstream file(path, std::ios::binary);
-    char buffer[4096];
-    while (text.size() <= max_config_file && (file.read(buffer, sizeof buffer) || file.gcount() > 0))
-        text.append(buffer, static_cast<std::size_t>(file.gcount()));
-    error_code ec = errc::invalid_argument;
-    if (!file.eof() && text.size() <= max_config_file)
-        why = "cannot read the file";
-    else if (text.size() > max_config_file)
-        why = "the file is too large";
-    else
+    error_code ec = read_config_file(path, text, why);
+    if (!ec)
         ec = load_config(text, std::filesystem::path(path).parent_path().string(), out, why);
     if (ec)
         why = path + ": " + why;

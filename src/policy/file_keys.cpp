@@ -28,6 +28,7 @@ public:
 
     std::shared_ptr<void> watch(asio::any_io_executor ex, logger log) override;
 
+    std::string origin() const override { return "key file " + absolute_.string(); }
     std::string where() const { return "key file " + path_; }
 
 private:

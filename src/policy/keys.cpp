@@ -50,6 +50,8 @@ class env_key_source final : public read_keys
 public:
     explicit env_key_source(std::string variable) : variable_(std::move(variable)) {}
 
+    std::string origin() const override { return "environment variable " + variable_; }
+
 private:
     void read(std::vector<key_pointer>& keys, std::string& problem) override
     {
@@ -59,7 +61,7 @@ private:
         if (wrong.empty())
             keys.push_back(key);
         else
-            problem = "environment variable " + variable_ + " " + wrong;
+            problem = origin() + " " + wrong;
     }
 };
 
@@ -127,6 +129,19 @@ public:
         for (auto const& source : sources_)
             longest = std::max(longest, source->pending());
         return longest;
+    }
+
+    std::string origin() const override
+    {
+        std::string all;
+        for (auto const& source : sources_)
+        {
+            auto const one = source->origin();
+            if (one.empty())
+                return {};
+            all += (all.empty() ? "" : ", ") + one;
+        }
+        return all;
     }
 
     std::shared_ptr<void> watch(asio::any_io_executor ex, logger log) override

@@ -64,6 +64,10 @@ public:
     /// How long at most the keys that are being fetched may still take. Zero: none are.
     virtual std::chrono::steady_clock::duration pending() const { return {}; }
 
+    /// What is read, as in "environment variable OPENAI_API_KEY": two sources that say the same, and not nothing, give
+    /// the same keys. Never holds a key. Empty by default.
+    virtual std::string origin() const { return {}; }
+
     /// Watches where the keys come from, and reads them again when they change, until the result is destroyed. That
     /// keeps `ex` busy meanwhile and must happen before the context of `ex` is gone. `log` is told of changes and of
     /// problems, one line each. Null where there is nothing to watch, which is the default.

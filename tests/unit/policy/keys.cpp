@@ -433,3 +433,15 @@ TEST_CASE("keys: sources without any key say why")
     CHECK(problem_of(serin::env_keys({"SERIN_TEST_KEYS_NONE"})) ==
           "environment variable SERIN_TEST_KEYS_NONE is not set");
 }
+
+TEST_CASE("keys: where sources read, without a key")
+{
+    using serin::env_key, serin::file_key, serin::fixed_key, serin::rotating_keys;
+    CHECK(env_key("SERIN_A")->origin() == "environment variable SERIN_A");
+    CHECK(file_key("a.key")->origin() == file_key((std::filesystem::current_path() / "a.key").string())->origin());
+    CHECK(file_key("/a.key")->origin() == "key file /a.key");
+    CHECK(fixed_key(secret("sk-1"))->origin().empty());
+    CHECK(rotating_keys({env_key("SERIN_A"), file_key("/a.key")})->origin() ==
+          "environment variable SERIN_A, key file /a.key");
+    CHECK(rotating_keys({env_key("SERIN_A"), fixed_key(secret("sk-1"))})->origin().empty());
+}
