@@ -169,6 +169,7 @@ void delta_record::write(json_writer& out) const
         out.number(std::int64_t{index_});
     o.string_unless_empty("text", text_);
     o.string_unless_empty("finish", finish_reason_);
+    o.string_unless_empty("events", events_);
     if (rest_)
     {
         o.string_unless_empty("reasoning", rest_->reasoning);
@@ -213,6 +214,8 @@ bool delta_record::read(json_value from, std::deque<delta_record>& out)
             made.text_ = field.value.string();
         else if (key_is(field.key, "finish"))
             made.finish_reason_ = field.value.string();
+        else if (key_is(field.key, "events"))
+            made.events_ = field.value.string();
         else if (key_is(field.key, "reasoning"))
             made.with_rest().reasoning = field.value.string();
         else if (key_is(field.key, "refusal"))

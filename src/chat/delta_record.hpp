@@ -14,6 +14,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace serin {
@@ -30,6 +31,10 @@ public:
 
     // Valid as long as this.
     chat_delta view() const noexcept;
+
+    // What the server has sent for it, as events to be sent on; empty if that is not kept.
+    std::string const& events() const noexcept { return events_; }
+    void keep_events(std::string text) { events_ = std::move(text); }
 
     // Adds the piece to what came before it.
     void add_to(chat_response& sum) const;
@@ -70,6 +75,7 @@ private:
     bool restarted_ = false;
     std::string text_;
     std::string finish_reason_;
+    std::string events_;
     std::unique_ptr<rest> rest_;
 };
 

@@ -10,9 +10,33 @@
 #include <utility>
 
 namespace serin {
+namespace {
 
-cached_call::cached_call(std::shared_ptr<client_impl> client, cache_plan plan, chat_request&& request,
-    diagnostics* diag, any_handler<chat_response> handler)
+template <class Response>
+Response answer_of(shared_fetch const& fetch);
+
+template <>
+chat_response answer_of(shared_fetch const& fetch)
+{
+    return fetch.response();
+}
+
+template <>
+relay_answer answer_of(shared_fetch const& fetch)
+{
+    relay_answer answer;
+    answer.body = fetch.as_sent();
+    answer.upstream = fetch.response().upstream;
+    answer.request_id = fetch.response().request_id;
+    answer.tokens = fetch.response().usage ? fetch.response().usage->total_tokens : 0;
+    return answer;
+}
+
+} // namespace
+
+template <class Request, class Response>
+cached_whole_call<Request, Response>::cached_whole_call(std::shared_ptr<client_impl> client, cache_plan plan,
+    Request&& request, diagnostics* diag, any_handler<Response> handler)
     : fiber(make_fiber_executor(client->executor, client->params.thread_safe), client->group),
       client_(std::move(client)),
       plan_(std::move(plan)),
@@ -21,21 +45,24 @@ cached_call::cached_call(std::shared_ptr<client_impl> client, cache_plan plan, c
       handler_(std::move(handler), client_->completion_executor)
 {}
 
-cached_call::~cached_call()
+template <class Request, class Response>
+cached_whole_call<Request, Response>::~cached_whole_call()
 {
     destroy_coroutine();
 }
 
-void cached_call::launch(std::shared_ptr<client_impl> client, cache_plan plan, chat_request&& request,
-    diagnostics* diag, any_handler<chat_response> handler)
+template <class Request, class Response>
+void cached_whole_call<Request, Response>::launch(std::shared_ptr<client_impl> client, cache_plan plan,
+    Request&& request, diagnostics* diag, any_handler<Response> handler)
 {
-    auto const self =
-        std::make_shared<cached_call>(std::move(client), std::move(plan), std::move(request), diag, std::move(handler));
+    auto const self = std::make_shared<cached_whole_call>(
+        std::move(client), std::move(plan), std::move(request), diag, std::move(handler));
     self->handler_.connect_slot(self);
     self->start(self->run());
 }
 
-task<void> cached_call::run()
+template <class Request, class Response>
+task<void> cached_whole_call<Request, Response>::run()
 {
     // What is shared may be cancelled without this call: with the client, just before it came.
     constexpr int most_tries = 3;
@@ -55,14 +82,16 @@ task<void> cached_call::run()
     }
 }
 
-void cached_call::abandoned() noexcept
+template <class Request, class Response>
+void cached_whole_call<Request, Response>::abandoned() noexcept
 {
     destroy_coroutine();
     seat_.vanish();
-    auto const handler = std::exchange(handler_, completion<chat_response>());
+    auto const handler = std::exchange(handler_, completion<Response>());
 }
 
-void cached_call::on_finished(std::exception_ptr error)
+template <class Request, class Response>
+void cached_whole_call<Request, Response>::on_finished(std::exception_ptr error)
 {
     if (error)
         ec_ = make_error_code(boost::system::errc::not_enough_memory); // Nothing else throws
@@ -76,10 +105,10 @@ void cached_call::on_finished(std::exception_ptr error)
     if (ec_ || !over)
     {
         seat_.leave();
-        handler_(*this, ec_, chat_response());
+        handler_(*this, ec_, Response());
         return;
     }
-    chat_response answer = seat_.fetch().response();
+    Response answer = answer_of<Response>(seat_.fetch());
     bool const kept = seat_.fetch().where_from() == shared_fetch::origin::store;
     answer.from_cache = kept || !seat_.is_first();
     if (kept)
@@ -89,5 +118,8 @@ void cached_call::on_finished(std::exception_ptr error)
     seat_.leave();
     handler_(*this, ec_, std::move(answer));
 }
+
+template class cached_whole_call<chat_request, chat_response>;
+template class cached_whole_call<relay_request, relay_answer>;
 
 } // namespace serin

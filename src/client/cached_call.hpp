@@ -6,6 +6,7 @@
 
 #include "../core/completion.hpp"
 #include "client_impl.hpp"
+#include "relay.hpp"
 #include "response_cache.hpp"
 
 #include <serin/chat/request.hpp>
@@ -16,17 +17,18 @@
 
 namespace serin {
 
-// A chat whose whole answer may come from the cache. Whoever asks the server is another fiber: this one waits for it,
+// A call whose whole answer may come from the cache. Whoever asks the server is another fiber: this one waits for it,
 // together with those of identical calls.
-class cached_call final : public fiber
+template <class Request, class Response>
+class cached_whole_call final : public fiber
 {
 public:
-    cached_call(std::shared_ptr<client_impl> client, cache_plan plan, chat_request&& request, diagnostics* diag,
-        any_handler<chat_response> handler);
-    ~cached_call() override;
+    cached_whole_call(std::shared_ptr<client_impl> client, cache_plan plan, Request&& request, diagnostics* diag,
+        any_handler<Response> handler);
+    ~cached_whole_call() override;
 
-    static void launch(std::shared_ptr<client_impl> client, cache_plan plan, chat_request&& request, diagnostics* diag,
-        any_handler<chat_response> handler);
+    static void launch(std::shared_ptr<client_impl> client, cache_plan plan, Request&& request, diagnostics* diag,
+        any_handler<Response> handler);
 
 private:
     task<void> run();
@@ -35,12 +37,15 @@ private:
 
     std::shared_ptr<client_impl> const client_;
     cache_plan const plan_;
-    chat_request const request_;
+    Request const request_;
     diagnostics* const diag_;
-    completion<chat_response> handler_;
+    completion<Response> handler_;
     response_cache::seat seat_;
     error_code ec_;
 };
+
+using cached_call = cached_whole_call<chat_request, chat_response>;
+using cached_relay = cached_whole_call<relay_request, relay_answer>;
 
 } // namespace serin
 

@@ -33,12 +33,12 @@ public:
     void cancel() noexcept override {} // Only noted: the user's thread may be inside try_next()
 };
 
-cached_stream::cached_stream(std::shared_ptr<client_impl> client, cache_plan plan, chat_request&& request,
-    diagnostics* diag, any_handler<chat_stream> handler)
+cached_stream::cached_stream(std::shared_ptr<client_impl> client, cache_plan plan, request&& asked, diagnostics* diag,
+    any_handler<chat_stream> handler)
     : fiber(make_fiber_executor(client->executor, client->params.thread_safe), client->group),
       client_(std::move(client)),
       plan_(std::move(plan)),
-      request_(std::move(request)),
+      request_(std::move(asked)),
       diag_(diag),
       opened_handler_(std::move(handler), client_->completion_executor)
 {}
@@ -48,11 +48,11 @@ cached_stream::~cached_stream()
     destroy_coroutine();
 }
 
-void cached_stream::launch(std::shared_ptr<client_impl> client, cache_plan plan, chat_request&& request,
-    diagnostics* diag, any_handler<chat_stream> handler)
+void cached_stream::launch(std::shared_ptr<client_impl> client, cache_plan plan, request&& asked, diagnostics* diag,
+    any_handler<chat_stream> handler)
 {
-    auto const self = std::make_shared<cached_stream>(
-        std::move(client), std::move(plan), std::move(request), diag, std::move(handler));
+    auto const self =
+        std::make_shared<cached_stream>(std::move(client), std::move(plan), std::move(asked), diag, std::move(handler));
     self->opened_handler_.connect_slot(self);
     self->start(self->run());
 }
@@ -90,7 +90,7 @@ task<void> cached_stream::open()
     constexpr int most_tries = 3;
     for (int n = 1;; ++n)
     {
-        seat_ = client_->cache->join(client_, plan_, request_);
+        seat_ = std::visit([this](auto const& asked) { return client_->cache->join(client_, plan_, asked); }, request_);
         co_await seat_.fetch().wait(*this, 0);
         shared_fetch& fetch = seat_.fetch();
         if (interrupted())
@@ -137,6 +137,7 @@ std::optional<chat_delta> cached_stream::take()
         return std::nullopt;
     ++taken_;
     record->add_to(sum_);
+    events_ += record->events();
     return record->view();
 }
 
@@ -264,6 +265,11 @@ std::optional<chat_delta> cached_stream::try_next()
     if (next_is_outstanding_ || !resting_ || interrupted())
         return std::nullopt;
     return take();
+}
+
+void cached_stream::take_events(std::string& out)
+{
+    out += std::exchange(events_, std::string());
 }
 
 void cached_stream::abandon()

@@ -6,6 +6,7 @@
 
 #include "../core/completion.hpp"
 #include "client_impl.hpp"
+#include "relay.hpp"
 #include "response_cache.hpp"
 #include "stream_source.hpp"
 
@@ -20,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 
 namespace serin {
 
@@ -29,11 +31,13 @@ namespace serin {
 class cached_stream final : public fiber, public stream_source
 {
 public:
-    cached_stream(std::shared_ptr<client_impl> client, cache_plan plan, chat_request&& request, diagnostics* diag,
+    using request = std::variant<chat_request, relay_request>;
+
+    cached_stream(std::shared_ptr<client_impl> client, cache_plan plan, request&& asked, diagnostics* diag,
         any_handler<chat_stream> handler);
     ~cached_stream() override;
 
-    static void launch(std::shared_ptr<client_impl> client, cache_plan plan, chat_request&& request, diagnostics* diag,
+    static void launch(std::shared_ptr<client_impl> client, cache_plan plan, request&& asked, diagnostics* diag,
         any_handler<chat_stream> handler);
 
     // --- Of the user's handle ---
@@ -42,7 +46,7 @@ public:
     void next(diagnostics* diag, any_handler<std::optional<chat_delta>> handler) override;
     std::optional<chat_delta> try_next() override;
     chat_response const& response() noexcept override { return sum_; }
-    void take_events(std::string&) override {} // Its requests are the client's own
+    void take_events(std::string& out) override;
     void abandon() override;
 
 private:
@@ -63,7 +67,7 @@ private:
 
     std::shared_ptr<client_impl> const client_;
     cache_plan const plan_;
-    chat_request const request_;
+    request const request_;
     diagnostics* diag_;
     completion<chat_stream> opened_handler_;
     completion<std::optional<chat_delta>> next_handler_;
@@ -71,6 +75,7 @@ private:
     response_cache::seat seat_;
     std::size_t taken_ = 0; // Pieces that the user has
     chat_response sum_;     // What they add up to, and at the end all of the answer
+    std::string events_;    // Of them, if the answer is passed on
     error_code result_;
     bool is_over_ = false; // result_ is final.
     bool is_open_ = false; // The user has his stream.

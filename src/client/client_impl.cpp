@@ -461,6 +461,12 @@ std::optional<cache_plan> client_impl::plan_cache(chat_request const& request, b
     return config->params.cache ? cache->plan(*this, *config, request, stream) : std::nullopt;
 }
 
+std::optional<cache_plan> client_impl::plan_cache(relay_request const& request)
+{
+    auto const config = current();
+    return config->params.cache ? cache->plan(*this, *config, request) : std::nullopt;
+}
+
 std::unique_ptr<json_reader> client_impl::take_reader()
 {
     {

@@ -89,6 +89,7 @@ public:
 
     // How a chat uses the cache; nothing: not at all.
     std::optional<cache_plan> plan_cache(chat_request const& request, bool stream);
+    std::optional<cache_plan> plan_cache(relay_request const& request);
 
     // JSON parsers are expensive to make: finished calls leave theirs to the next.
     std::unique_ptr<json_reader> take_reader();

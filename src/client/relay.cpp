@@ -4,6 +4,8 @@
 #include "relay.hpp"
 
 #include "../chat/wire_read.hpp"
+#include "cached_call.hpp"
+#include "cached_stream.hpp"
 #include "endpoints.hpp"
 #include "stream_call.hpp"
 #include "whole_call.hpp"
@@ -96,18 +98,36 @@ error_code relay::read(client& c, std::string_view body, relay_request& out, ser
 void relay::start_whole(
     std::shared_ptr<client_impl> client, relay_request&& request, diagnostics* diag, any_handler<relay_answer> handler)
 {
-    if (request.chat)
-        whole_call<relay_chat_endpoint>::launch(std::move(client), std::move(request), diag, std::move(handler));
+    if (auto plan = client->plan_cache(request))
+        cached_relay::launch(std::move(client), std::move(*plan), std::move(request), diag, std::move(handler));
     else
-        whole_call<relay_embedding_endpoint>::launch(std::move(client), std::move(request), diag, std::move(handler));
+        ask_whole(std::move(client), std::move(request), diag, std::move(handler));
 }
 
 void relay::start_stream(
     std::shared_ptr<client_impl> client, relay_request&& request, diagnostics* diag, any_handler<chat_stream> handler)
 {
+    if (auto plan = client->plan_cache(request))
+        cached_stream::launch(std::move(client), std::move(*plan), std::move(request), diag, std::move(handler));
+    else
+        ask_stream(std::move(client), std::move(request), diag, std::move(handler));
+}
+
+std::weak_ptr<fiber> relay::ask_whole(
+    std::shared_ptr<client_impl> client, relay_request&& request, diagnostics* diag, any_handler<relay_answer> handler)
+{
+    if (request.chat)
+        return whole_call<relay_chat_endpoint>::launch(std::move(client), std::move(request), diag, std::move(handler));
+    return whole_call<relay_embedding_endpoint>::launch(
+        std::move(client), std::move(request), diag, std::move(handler));
+}
+
+std::weak_ptr<fiber> relay::ask_stream(
+    std::shared_ptr<client_impl> client, relay_request&& request, diagnostics* diag, any_handler<chat_stream> handler)
+{
     call_request to_send;
     fill_relayed(std::move(request), to_send);
-    stream_call::launch(std::move(client), std::move(to_send), diag, std::move(handler));
+    return stream_call::launch(std::move(client), std::move(to_send), diag, std::move(handler));
 }
 
 void relay::take_events(chat_stream& stream, std::string& out)

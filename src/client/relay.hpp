@@ -6,6 +6,7 @@
 
 #include "../chat/relay_wire.hpp"
 
+#include <serin/chat/request.hpp>
 #include <serin/client.hpp>
 #include <serin/core/diagnostics.hpp>
 #include <serin/core/initiation.hpp>
@@ -24,6 +25,8 @@
 
 namespace serin {
 
+class fiber;
+
 // What is asked of a relay.
 class relay_request
 {
@@ -31,6 +34,8 @@ public:
     relayed_body body;
     bool chat = true; // Else embeddings.
     std::optional<std::chrono::steady_clock::duration> timeout;
+    std::string tenant; // As chat_request has them.
+    cache_use cache = cache_use::as_configured;
 
     relay_request() {}
 };
@@ -43,6 +48,7 @@ public:
     std::string upstream;
     std::string request_id;   // The server's name for the request.
     std::uint64_t tokens = 0; // What it has cost; 0: unknown.
+    bool from_cache = false;
 
     relay_answer() {}
 };
@@ -57,6 +63,12 @@ struct relay
         any_handler<relay_answer> handler);
     static void start_stream(std::shared_ptr<client_impl> client, relay_request&& request, diagnostics* diag,
         any_handler<chat_stream> handler);
+
+    // The same past the cache. Returns the call.
+    static std::weak_ptr<fiber> ask_whole(std::shared_ptr<client_impl> client, relay_request&& request,
+        diagnostics* diag, any_handler<relay_answer> handler);
+    static std::weak_ptr<fiber> ask_stream(std::shared_ptr<client_impl> client, relay_request&& request,
+        diagnostics* diag, any_handler<chat_stream> handler);
 
     // Appends what the stream has brought since the last time, as events to be sent on, but for the end mark. To be
     // called like chat_stream::try_next.

@@ -7,6 +7,7 @@
 #include "../policy/cache_key.hpp"
 #include "../policy/memory_cache.hpp"
 #include "client_impl.hpp"
+#include "relay.hpp"
 #include "shared_fetch.hpp"
 
 #include <serin/core/with_diagnostics.hpp>
@@ -72,8 +73,7 @@ void response_cache::configure(std::optional<cache_params> const& params)
 std::optional<cache_plan> response_cache::plan(
     client_impl& client, routing const& config, chat_request const& request, bool stream)
 {
-    auto const& params = config.params.cache;
-    if (!params)
+    if (!config.params.cache)
         return std::nullopt;
     std::string tail;
     std::string ignored;
@@ -82,38 +82,66 @@ std::optional<cache_plan> response_cache::plan(
         ++bypassed_;
         return std::nullopt;
     }
-    std::string body;
-    append_request(body, request.model, tail);
-    route const& r = config.of(request.model);
-    std::string const group = group_of(r);
-    auto reader = client.take_reader();
-    auto key = make_cache_key(*reader, {"chat", group, request.tenant, body});
-    client.put_reader(std::move(reader));
-    if (!key || (key->temperature > 0 && !params->any_temperature))
+    return plan(client, config, {"chat", request.model, tail, request.tenant, request.cache, stream, request.timeout});
+}
+
+std::optional<cache_plan> response_cache::plan(client_impl& client, routing const& config, relay_request const& request)
+{
+    if (!config.params.cache || !request.chat)
+        return std::nullopt;
+    relayed_body const& body = request.body;
+    if (request.cache == cache_use::bypass)
     {
         ++bypassed_;
         return std::nullopt;
     }
-    cache_plan plan;
-    plan.key.digest = std::move(key->digest);
-    plan.key.stream = stream;
-    plan.key.refresh = request.cache == cache_use::refresh;
-    plan.key.timeout = request.timeout.value_or(config.params.timeouts.total);
-    plan.params = *params;
-    if (!plan.params.store)
-    {
-        std::lock_guard const lock(mutex_);
-        plan.params.store = store_;
-    }
-    if (!plan.params.store)
-        return std::nullopt; // Another configuration has come between
-    for (route_member const& m : r.members)
-        plan.upstreams.push_back(m.upstream->params.name);
-    return plan;
+    // They come back as they were sent, so what is kept of one kind is no good for another.
+    std::string_view const endpoint = !body.stream          ? "relay"
+                                      : body.asks_for_usage ? "relay stream with usage"
+                                                            : "relay stream";
+    auto made = plan(
+        client, config, {endpoint, body.model, body.tail, request.tenant, request.cache, body.stream, request.timeout});
+    if (made)
+        made->relayed = true;
+    return made;
 }
 
-response_cache::seat response_cache::join(
-    std::shared_ptr<client_impl> const& client, cache_plan const& plan, chat_request const& request)
+std::optional<cache_plan> response_cache::plan(client_impl& client, routing const& config, question const& q)
+{
+    cache_params const& params = *config.params.cache;
+    std::string body;
+    append_request(body, q.model, q.tail);
+    route const& r = config.of(q.model);
+    std::string const group = group_of(r);
+    auto reader = client.take_reader();
+    auto key = make_cache_key(*reader, {q.endpoint, group, q.tenant, body});
+    client.put_reader(std::move(reader));
+    if (!key || (key->temperature > 0 && !params.any_temperature))
+    {
+        ++bypassed_;
+        return std::nullopt;
+    }
+    cache_plan made;
+    made.key.digest = std::move(key->digest);
+    made.key.stream = q.stream;
+    made.key.refresh = q.use == cache_use::refresh;
+    made.key.timeout = q.timeout.value_or(config.params.timeouts.total);
+    made.params = params;
+    if (!made.params.store)
+    {
+        std::lock_guard const lock(mutex_);
+        made.params.store = store_;
+    }
+    if (!made.params.store)
+        return std::nullopt; // Another configuration has come between
+    for (route_member const& m : r.members)
+        made.upstreams.push_back(m.upstream->params.name);
+    return made;
+}
+
+template <class Request>
+response_cache::seat response_cache::join_any(
+    std::shared_ptr<client_impl> const& client, cache_plan const& plan, Request const& request)
 {
     seat s;
     s.cache_ = shared_from_this();
@@ -126,6 +154,18 @@ response_cache::seat response_cache::join(
     if (s.is_first_)
         s.fetch_->begin(request);
     return s;
+}
+
+response_cache::seat response_cache::join(
+    std::shared_ptr<client_impl> const& client, cache_plan const& plan, chat_request const& request)
+{
+    return join_any(client, plan, request);
+}
+
+response_cache::seat response_cache::join(
+    std::shared_ptr<client_impl> const& client, cache_plan const& plan, relay_request const& request)
+{
+    return join_any(client, plan, request);
 }
 
 void response_cache::landed(fetch_key const& key, shared_fetch const& fetch)

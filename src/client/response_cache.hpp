@@ -18,11 +18,13 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace serin {
 
 class client_impl;
+class relay_request;
 class routing;
 class shared_fetch;
 
@@ -43,6 +45,7 @@ struct cache_plan
     fetch_key key;
     cache_params params;                // With a store
     std::vector<std::string> upstreams; // Whose answers are kept: others answer instead of them when they fail
+    bool relayed = false;               // The answer is passed on as it was sent
 };
 
 // The cache of a client: which calls may use it, what is under way, and what it has come to. Safe from any thread.
@@ -58,6 +61,9 @@ public:
     // find out itself.
     std::optional<cache_plan> plan(
         client_impl& client, routing const& config, chat_request const& request, bool stream);
+
+    // The same for a request that is passed on.
+    std::optional<cache_plan> plan(client_impl& client, routing const& config, relay_request const& request);
 
     // A call's part in a fetch. Destroyed, the call has left it.
     class seat
@@ -86,6 +92,7 @@ public:
 
     // Takes part in the fetch of this plan, which the first one begins, with `request`.
     seat join(std::shared_ptr<client_impl> const& client, cache_plan const& plan, chat_request const& request);
+    seat join(std::shared_ptr<client_impl> const& client, cache_plan const& plan, relay_request const& request);
 
     // A fetch has come to its end.
     void landed(fetch_key const& key, shared_fetch const& fetch);
@@ -100,6 +107,22 @@ public:
     cache_counts counts() const;
 
 private:
+    // What is looked up.
+    struct question
+    {
+        std::string_view endpoint;
+        std::string_view model;
+        std::string_view tail;
+        std::string_view tenant;
+        cache_use use;
+        bool stream;
+        std::optional<std::chrono::steady_clock::duration> timeout;
+    };
+    std::optional<cache_plan> plan(client_impl& client, routing const& config, question const& q);
+
+    template <class Request>
+    seat join_any(std::shared_ptr<client_impl> const& client, cache_plan const& plan, Request const& request);
+
     std::shared_ptr<clock_source> const clock_;
     std::atomic<std::uint64_t> hits_{0};
     std::atomic<std::uint64_t> misses_{0};

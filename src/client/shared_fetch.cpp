@@ -3,6 +3,7 @@
 
 #include "shared_fetch.hpp"
 
+#include "../chat/wire_read.hpp"
 #include "../core/timer_wait.hpp"
 #include "../policy/cached_answer.hpp"
 #include "client_impl.hpp"
@@ -76,6 +77,12 @@ struct shared_fetch::whole_handler
     void operator()(error_code ec, chat_response answer) { fetch->answered(ec, std::move(answer)); }
 };
 
+struct shared_fetch::relay_handler
+{
+    std::shared_ptr<shared_fetch> fetch;
+    void operator()(error_code ec, relay_answer answer) { fetch->relayed(ec, std::move(answer)); }
+};
+
 struct shared_fetch::stream_handler
 {
     std::shared_ptr<shared_fetch> fetch;
@@ -100,6 +107,17 @@ shared_fetch::shared_fetch(
 void shared_fetch::begin(chat_request const& request)
 {
     request_ = request;
+    begin();
+}
+
+void shared_fetch::begin(relay_request const& request)
+{
+    relay_request_ = request;
+    begin();
+}
+
+void shared_fetch::begin()
+{
     if (plan_.key.refresh)
         ask();
     else
@@ -164,11 +182,12 @@ void shared_fetch::found(cache_store::value text)
     }
     chat_response answer;
     std::deque<delta_record> pieces;
+    std::string as_sent;
     bool good = false;
     if (text)
     {
         auto json = client_->take_reader();
-        good = read_cached_answer(*json, *text, answer, pieces);
+        good = read_cached_answer(*json, *text, answer, pieces, as_sent);
         client_->put_reader(std::move(json));
     }
     if (!good)
@@ -180,6 +199,7 @@ void shared_fetch::found(cache_store::value text)
         std::lock_guard const lock(mutex_);
         origin_ = origin::store;
         pieces_ = std::move(pieces);
+        as_sent_ = std::move(as_sent);
         heading_ = heading_of(answer);
         diag_.upstream = answer.upstream;
         diag_.model = answer.model;
@@ -200,7 +220,11 @@ void shared_fetch::ask()
     cache_->count_miss();
     auto const self = shared_from_this();
     std::weak_ptr<fiber> call;
-    if (plan_.key.stream)
+    if (plan_.relayed && plan_.key.stream)
+        call = relay::ask_stream(client_, std::move(relay_request_), &diag_, stream_handler{self});
+    else if (plan_.relayed)
+        call = relay::ask_whole(client_, std::move(relay_request_), &diag_, relay_handler{self});
+    else if (plan_.key.stream)
         call = stream_call::launch(client_, std::move(request_), &diag_, stream_handler{self});
     else
         call = whole_call<chat_endpoint>::launch(client_, std::move(request_), &diag_, whole_handler{self});
@@ -223,6 +247,35 @@ void shared_fetch::answered(error_code ec, chat_response&& answer)
     finish(ec, std::move(answer));
 }
 
+void shared_fetch::relayed(error_code ec, relay_answer&& answer)
+{
+    chat_response whole;
+    if (!ec)
+    {
+        // What was read of it is not kept by the call.
+        server_error ignored;
+        auto json = client_->take_reader();
+        bool const good = !read_response(*json, answer.body, whole, ignored);
+        client_->put_reader(std::move(json));
+        as_sent_ = std::move(answer.body);
+        whole.upstream = std::move(answer.upstream);
+        whole.request_id = std::move(answer.request_id);
+        if (good)
+            keep(whole);
+    }
+    finish(ec, std::move(whole));
+}
+
+void shared_fetch::append_piece(std::deque<delta_record>& to, chat_stream& stream, chat_delta const& delta) const
+{
+    to.emplace_back(delta);
+    if (!plan_.relayed)
+        return;
+    std::string events;
+    relay::take_events(stream, events);
+    to.back().keep_events(std::move(events));
+}
+
 void shared_fetch::opened(error_code ec, chat_stream&& stream)
 {
     if (ec)
@@ -235,7 +288,7 @@ void shared_fetch::opened(error_code ec, chat_stream&& stream)
     }
     std::deque<delta_record> pieces;
     while (auto const delta = stream.try_next())
-        pieces.emplace_back(*delta);
+        append_piece(pieces, stream, *delta);
     chat_response const& so_far = stream.response();
     bool stopped = false;
     {
@@ -275,6 +328,16 @@ void shared_fetch::read_next(error_code ec, std::optional<chat_delta> const& del
     }
     if (ec || !delta)
     {
+        std::string rest; // After the last piece
+        if (plan_.relayed)
+            relay::take_events(stream, rest);
+        if (!rest.empty())
+        {
+            delta_record last{chat_delta()};
+            last.keep_events(std::move(rest));
+            std::lock_guard const lock(mutex_);
+            pieces_.push_back(std::move(last));
+        }
         chat_response whole = stream.response();
         if (!ec)
             keep(whole);
@@ -282,9 +345,9 @@ void shared_fetch::read_next(error_code ec, std::optional<chat_delta> const& del
         return;
     }
     std::deque<delta_record> more;
-    more.emplace_back(*delta);
+    append_piece(more, stream, *delta);
     while (auto const next = stream.try_next())
-        more.emplace_back(*next);
+        append_piece(more, stream, *next);
     {
         std::lock_guard const lock(mutex_);
         if (phase_ != phase::streams)
@@ -304,7 +367,9 @@ void shared_fetch::keep(chat_response const& answer)
     if (!may_be_cached(answer) || std::find(members.begin(), members.end(), answer.upstream) == members.end())
         return;
     // Nothing changes the pieces any more.
-    auto text = std::make_shared<std::string const>(write_cached_answer(answer, pieces_));
+    bool const whole_as_sent = plan_.relayed && !plan_.key.stream;
+    auto text = std::make_shared<std::string const>(
+        whole_as_sent ? write_cached_text(answer, as_sent_) : write_cached_answer(answer, pieces_));
     if (text->empty() || text->size() > plan_.params.max_entry_bytes)
         return;
     try

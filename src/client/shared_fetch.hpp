@@ -7,6 +7,7 @@
 #include "../chat/delta_record.hpp"
 #include "../core/fiber.hpp"
 #include "../core/task.hpp"
+#include "relay.hpp"
 #include "response_cache.hpp"
 
 #include <serin/chat/request.hpp>
@@ -50,6 +51,7 @@ public:
 
     // Begins, with the request of the first who wants it. Once.
     void begin(chat_request const& request);
+    void begin(relay_request const& request);
 
     // Nobody wants it any more.
     void stop();
@@ -78,12 +80,14 @@ public:
 
     error_code const& error() const noexcept { return error_; }
     chat_response const& response() const noexcept { return response_; }
+    std::string const& as_sent() const noexcept { return as_sent_; } // Of a whole answer that is passed on
     diagnostics const& diag() const noexcept { return diag_; }
 
 private:
     struct reader;
     class reader_guard;
     struct whole_handler;
+    struct relay_handler;
     struct stream_handler;
     struct next_handler;
 
@@ -97,10 +101,13 @@ private:
         stopped, // Nobody is interested.
     };
 
+    void begin();
     void look_up();
     void found(cache_store::value text);
     void ask();
     void answered(error_code ec, chat_response&& answer);
+    void relayed(error_code ec, relay_answer&& answer);
+    void append_piece(std::deque<delta_record>& to, chat_stream& stream, chat_delta const& delta) const;
     void opened(error_code ec, chat_stream&& stream);
     void pump_locked();
     void read_next(error_code ec, std::optional<chat_delta> const& delta);
@@ -112,6 +119,7 @@ private:
     std::shared_ptr<client_impl> const client_;
     cache_plan const plan_;
     chat_request request_; // Until the server is asked
+    relay_request relay_request_;
 
     mutable std::mutex mutex_;
     phase phase_ = phase::begins;
@@ -128,6 +136,7 @@ private:
     // Do not change any more when it is over.
     error_code error_;
     chat_response response_;
+    std::string as_sent_;
     diagnostics diag_;
 };
 

@@ -74,8 +74,22 @@ std::string write_cached_answer(chat_response const& answer, std::deque<delta_re
     return text;
 }
 
-bool read_cached_answer(
-    json_reader& reader, std::string_view text, chat_response& answer, std::deque<delta_record>& pieces)
+std::string write_cached_text(chat_response const& answer, std::string_view as_sent)
+{
+    std::string text;
+    json_writer out(text, as_sent.size() + as_sent.size() / 8 + 128);
+    json_object_writer o(out, {});
+    o.string_unless_empty("object", answer.object);
+    o.string_unless_empty("upstream", answer.upstream);
+    o.string_unless_empty("request_id", answer.request_id);
+    o.string("as_sent", as_sent);
+    o.close();
+    out.finish();
+    return text;
+}
+
+bool read_cached_answer(json_reader& reader, std::string_view text, chat_response& answer,
+    std::deque<delta_record>& pieces, std::string& as_sent)
 {
     json_value root;
     if (!reader.parse_exact(text, root) || !root.is_object())
@@ -83,6 +97,7 @@ bool read_cached_answer(
     chat_response found;
     std::deque<delta_record> came_in;
     std::string whole;
+    std::string sent;
     std::string object;
     for (json_member const field : root.members())
     {
@@ -94,6 +109,8 @@ bool read_cached_answer(
             found.request_id = field.value.string();
         else if (key_is(field.key, "answer"))
             field.value.append_json(whole);
+        else if (key_is(field.key, "as_sent"))
+            sent = field.value.string();
         else if (key_is(field.key, "pieces"))
         {
             for (json_value const piece : field.value.items())
@@ -104,7 +121,7 @@ bool read_cached_answer(
             return false;
     }
     server_error ignored;
-    if (read_response(reader, whole, found, ignored))
+    if (read_response(reader, sent.empty() ? whole : sent, found, ignored))
         return false;
     found.object = std::move(object);
     found.from_cache = true;
@@ -113,6 +130,7 @@ bool read_cached_answer(
             came_in.emplace_back(choice);
     answer = std::move(found);
     pieces = std::move(came_in);
+    as_sent = std::move(sent);
     return true;
 }
 

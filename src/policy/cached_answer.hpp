@@ -22,10 +22,13 @@ bool may_be_cached(chat_response const& answer) noexcept;
 // the last restart nothing is kept. Empty: the answer has something that would not come back as it was.
 std::string write_cached_answer(chat_response const& answer, std::deque<delta_record> const& pieces);
 
+// The same for a whole answer that is to come back as the server has sent it.
+std::string write_cached_text(chat_response const& answer, std::string_view as_sent);
+
 // Reads such a text. False if it is none, which is no error: other programs may write to a store. `pieces` are then
-// those that the answer came in, or one for each choice.
-bool read_cached_answer(
-    json_reader& reader, std::string_view text, chat_response& answer, std::deque<delta_record>& pieces);
+// those that the answer came in, or one for each choice, and `as_sent` is what write_cached_text() was given.
+bool read_cached_answer(json_reader& reader, std::string_view text, chat_response& answer,
+    std::deque<delta_record>& pieces, std::string& as_sent);
 
 } // namespace serin
 

@@ -130,6 +130,19 @@ TEST_CASE("delta record: views stay valid when the record is moved")
     }
 }
 
+TEST_CASE("delta record: keeps the events that it came in")
+{
+    chat_delta delta;
+    delta.text = "a";
+    delta_record record(delta);
+    CHECK(record.events().empty());
+    record.keep_events("data: {}\n\n");
+    std::deque<delta_record> read;
+    REQUIRE(read_back(json_of(record), read));
+    CHECK(read.at(0).events() == "data: {}\n\n");
+    CHECK(read.at(0).view().text == "a");
+}
+
 TEST_CASE("delta record: what restarts a stream voids what came before")
 {
     chat_delta delta;

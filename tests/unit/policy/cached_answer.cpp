@@ -49,7 +49,8 @@ TEST_CASE("cached answer: comes back as it was, marked")
     serin::json_reader reader;
     serin::chat_response again;
     std::deque<delta_record> pieces;
-    REQUIRE(serin::read_cached_answer(reader, text, again, pieces));
+    std::string as_sent;
+    REQUIRE(serin::read_cached_answer(reader, text, again, pieces, as_sent));
     CHECK(again.from_cache);
     CHECK(again.upstream == "stable");
     CHECK(again.request_id == "req-1");
@@ -83,13 +84,31 @@ TEST_CASE("cached answer: a stream keeps its pieces, from the last restart on")
     serin::json_reader reader;
     serin::chat_response again;
     std::deque<delta_record> pieces;
-    REQUIRE(serin::read_cached_answer(reader, serin::write_cached_answer(answer, sent), again, pieces));
+    std::string as_sent;
+    REQUIRE(serin::read_cached_answer(reader, serin::write_cached_answer(answer, sent), again, pieces, as_sent));
     REQUIRE(pieces.size() == 2);
     CHECK(pieces[0].view().text == "Hel");
     CHECK_FALSE(pieces[0].restarts());
     CHECK(pieces[1].view().text == "lo");
     CHECK(again.text() == "Hello");
     CHECK_FALSE(again.usage);
+}
+
+TEST_CASE("cached answer: one that is passed on comes back as it was sent")
+{
+    serin::chat_response const answer = answer_of(full);
+    serin::json_reader reader;
+    serin::chat_response again;
+    std::deque<delta_record> pieces;
+    std::string as_sent;
+    REQUIRE(serin::read_cached_answer(reader, serin::write_cached_text(answer, full), again, pieces, as_sent));
+    CHECK(as_sent == full);
+    CHECK(again.from_cache);
+    CHECK(again.upstream == "stable");
+    CHECK(again.text() == answer.text());
+    REQUIRE(again.usage);
+    CHECK(again.usage->total_tokens == 12);
+    CHECK_FALSE(serin::read_cached_answer(reader, serin::write_cached_text(answer, "{}"), again, pieces, as_sent));
 }
 
 TEST_CASE("cached answer: only what has ended as the model wanted may be kept")
@@ -120,12 +139,13 @@ TEST_CASE("cached answer: a text of somebody else is none")
     serin::chat_response out;
     out.id = "untouched";
     std::deque<delta_record> pieces;
+    std::string as_sent;
     for (std::string_view const text : {"", "null", "[]", "{}", "x", R"({"answer":5})", R"({"answer":{"choices":[]}})",
              R"({"other":1})", R"({"answer":{"error":{"message":"m"}}})",
              R"({"answer":{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]},"pieces":[1]})"})
     {
         INFO(text);
-        CHECK_FALSE(serin::read_cached_answer(reader, text, out, pieces));
+        CHECK_FALSE(serin::read_cached_answer(reader, text, out, pieces, as_sent));
     }
     CHECK(out.id == "untouched");
     CHECK(pieces.empty());
