@@ -32,6 +32,16 @@ relay_answer answer_of(shared_fetch const& fetch)
     return answer;
 }
 
+void mark_cached(chat_response& answer, cache_lookup how)
+{
+    answer.from_cache = how != cache_lookup::miss;
+}
+
+void mark_cached(relay_answer& answer, cache_lookup how)
+{
+    answer.cache = how;
+}
+
 } // namespace
 
 template <class Request, class Response>
@@ -109,12 +119,7 @@ void cached_whole_call<Request, Response>::on_finished(std::exception_ptr error)
         return;
     }
     Response answer = answer_of<Response>(seat_.fetch());
-    bool const kept = seat_.fetch().where_from() == shared_fetch::origin::store;
-    answer.from_cache = kept || !seat_.is_first();
-    if (kept)
-        client_->cache->count_hit();
-    else if (!seat_.is_first())
-        client_->cache->count_shared();
+    mark_cached(answer, seat_.account());
     seat_.leave();
     handler_(*this, ec_, std::move(answer));
 }

@@ -111,12 +111,8 @@ task<void> cached_stream::open()
 // The answer has begun to come.
 void cached_stream::account()
 {
-    bool const kept = seat_.fetch().where_from() == shared_fetch::origin::store;
-    sum_.from_cache = kept || !seat_.is_first();
-    if (kept)
-        client_->cache->count_hit();
-    else if (!seat_.is_first())
-        client_->cache->count_shared();
+    from_cache_ = seat_.account();
+    sum_.from_cache = from_cache_ != cache_lookup::miss;
 }
 
 // Nothing more will come: what there is is final.

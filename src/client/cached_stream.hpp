@@ -47,6 +47,7 @@ public:
     std::optional<chat_delta> try_next() override;
     chat_response const& response() noexcept override { return sum_; }
     void take_events(std::string& out) override;
+    cache_lookup from_cache() const noexcept override { return from_cache_; }
     void abandon() override;
 
 private:
@@ -76,6 +77,7 @@ private:
     std::size_t taken_ = 0; // Pieces that the user has
     chat_response sum_;     // What they add up to, and at the end all of the answer
     std::string events_;    // Of them, if the answer is passed on
+    cache_lookup from_cache_ = cache_lookup::off;
     error_code result_;
     bool is_over_ = false; // result_ is final.
     bool is_open_ = false; // The user has his stream.

@@ -123,6 +123,25 @@ void read_config_pool(config_object o, pool_params& p)
     o.no_others();
 }
 
+void read_config_cache(config_object o, client_params& p)
+{
+    // A store that the program has set stays.
+    cache_params c = p.cache.value_or(cache_params());
+    auto const time = [&o](std::string_view name, std::chrono::milliseconds& out) {
+        duration d = out;
+        o.time(name, d, std::chrono::milliseconds(1));
+        out = std::chrono::duration_cast<std::chrono::milliseconds>(d);
+    };
+    time("ttl", c.ttl);
+    o.whole("max_entries", c.max_entries, 1);
+    o.whole("max_bytes", c.max_bytes, 1);
+    o.whole("max_entry_bytes", c.max_entry_bytes, 0);
+    o.flag("any_temperature", c.any_temperature);
+    time("store_timeout", c.store_timeout);
+    o.no_others();
+    p.cache = std::move(c);
+}
+
 void read_config_memory(config_object o, limit_params& l)
 {
     o.whole("head", l.head, 1);
@@ -150,12 +169,13 @@ void read_config_root(config_object root, std::filesystem::path const& base_dir,
         read_config_timeouts(*std::move(o), p.timeouts);
     if (auto o = root.object("pool"))
         read_config_pool(*std::move(o), p.pool);
+    if (auto o = root.object("cache"))
+        read_config_cache(*std::move(o), p);
     if (auto o = root.object("limits"))
         read_config_memory(*std::move(o), p.limits);
     if (auto tls = read_config_tls(root, base_dir))
         p.tls = *std::move(tls);
-    for (char const* const name : {"cache", "alerts"})
-        root.not_supported(name);
+    root.not_supported("alerts");
     root.no_others();
 }
 

@@ -135,4 +135,9 @@ void relay::take_events(chat_stream& stream, std::string& out)
     stream.impl_->take_events(out);
 }
 
+cache_lookup relay::from_cache(chat_stream const& stream)
+{
+    return stream.impl_->from_cache();
+}
+
 } // namespace serin

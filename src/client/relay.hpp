@@ -10,6 +10,7 @@
 #include <serin/client.hpp>
 #include <serin/core/diagnostics.hpp>
 #include <serin/core/initiation.hpp>
+#include <serin/observe/event.hpp>
 
 #include <boost/asio/async_result.hpp>
 
@@ -48,7 +49,7 @@ public:
     std::string upstream;
     std::string request_id;   // The server's name for the request.
     std::uint64_t tokens = 0; // What it has cost; 0: unknown.
-    bool from_cache = false;
+    cache_lookup cache = cache_lookup::off;
 
     relay_answer() {}
 };
@@ -73,6 +74,9 @@ struct relay
     // Appends what the stream has brought since the last time, as events to be sent on, but for the end mark. To be
     // called like chat_stream::try_next.
     static void take_events(chat_stream& stream, std::string& out);
+
+    // What the cache had for the stream.
+    static cache_lookup from_cache(chat_stream const& stream);
 };
 
 template <class Result>

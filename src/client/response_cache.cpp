@@ -206,6 +206,19 @@ response_cache::seat& response_cache::seat::operator=(seat&& other) noexcept
     return *this;
 }
 
+cache_lookup response_cache::seat::account() const noexcept
+{
+    if (fetch_->where_from() == shared_fetch::origin::store)
+    {
+        ++cache_->hits_;
+        return cache_lookup::hit;
+    }
+    if (is_first_)
+        return cache_lookup::miss; // Counted when it was asked
+    ++cache_->shared_;
+    return cache_lookup::joined;
+}
+
 void response_cache::seat::leave() noexcept
 {
     auto const fetch = std::move(fetch_);

@@ -8,6 +8,7 @@
 #include "../policy/single_flight.hpp"
 
 #include <serin/chat/request.hpp>
+#include <serin/observe/event.hpp>
 #include <serin/policy/cache.hpp>
 
 #include <atomic>
@@ -76,7 +77,9 @@ public:
 
         explicit operator bool() const noexcept { return fetch_ != nullptr; }
         shared_fetch& fetch() const noexcept { return *fetch_; }
-        bool is_first() const noexcept { return is_first_; }
+        // Counts what the answer, which has come, was for this call, and says it.
+        cache_lookup account() const noexcept;
+
         void leave() noexcept;
 
         // The same while the context is being destroyed: there is nothing to stop.
@@ -97,10 +100,7 @@ public:
     // A fetch has come to its end.
     void landed(fetch_key const& key, shared_fetch const& fetch);
 
-    // A call was answered with what was kept, waited for the request of another one, or asked a server; an answer was
-    // given to the store.
-    void count_hit() noexcept { ++hits_; }
-    void count_shared() noexcept { ++shared_; }
+    // A call asks a server; an answer was given to the store.
     void count_miss() noexcept { ++misses_; }
     void count_stored() noexcept { ++stored_; }
 

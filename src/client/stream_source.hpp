@@ -7,6 +7,7 @@
 #include <serin/chat/delta.hpp>
 #include <serin/chat/response.hpp>
 #include <serin/core/initiation.hpp>
+#include <serin/observe/event.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -26,6 +27,9 @@ public:
 
     // Appends what was taken since the last time, as the server sent it, if the call keeps that.
     virtual void take_events(std::string& out) = 0;
+
+    // What the cache had for it.
+    virtual cache_lookup from_cache() const noexcept { return cache_lookup::off; }
 
     // The user's handle is gone.
     virtual void abandon() = 0;

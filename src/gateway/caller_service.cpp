@@ -31,6 +31,26 @@ std::string hex_digits(std::uint64_t n)
     return text;
 }
 
+std::string cache_word(cache_lookup found)
+{
+    switch (found)
+    {
+    case cache_lookup::off: return "off";
+    case cache_lookup::hit: return "hit";
+    case cache_lookup::miss: return "miss";
+    case cache_lookup::joined: return "joined";
+    }
+    return {};
+}
+
+// What a caller says of caches counts for ours too.
+cache_use cache_use_of(std::string_view cache_control)
+{
+    if (cache_control.find("no-store") != std::string_view::npos)
+        return cache_use::bypass;
+    return cache_control.find("no-cache") != std::string_view::npos ? cache_use::refresh : cache_use::as_configured;
+}
+
 std::string random_prefix()
 {
     std::random_device source;
@@ -48,6 +68,7 @@ struct caller_service::request_line
     std::string upstream;
     std::string model; // That was asked for at the upstream.
     std::size_t attempts = 0;
+    cache_lookup cache = cache_lookup::off;
     int status = 0;
     std::string failure; // The name of the cause.
     bool cut_off = false;
@@ -128,6 +149,14 @@ bool caller_service::is_allowed(http_server_request const& request) const
         tokens = tokens_;
     }
     return tokens->empty() || tokens->contains(bearer_token(request.headers.find("Authorization")));
+}
+
+// Callers with other tokens do not share answers.
+std::string caller_service::tenant_of(http_server_request const& request) const
+{
+    std::string_view const token = bearer_token(request.headers.find("Authorization"));
+    std::lock_guard const lock(mutex_);
+    return tokens_->empty() ? std::string() : secret(token).fingerprint();
 }
 
 bool caller_service::is_ready() const
@@ -260,6 +289,8 @@ asio::awaitable<void> caller_service::relay_call(http_exchange& exchange, reques
         co_return;
     }
     body = std::string();
+    request.tenant = tenant_of(exchange.request());
+    request.cache = cache_use_of(exchange.request().headers.find("Cache-Control"));
     auto const names = aliases();
     if (std::binary_search(names->begin(), names->end(), request.body.model))
         line.alias = request.body.model;
@@ -292,6 +323,7 @@ asio::awaitable<void> caller_service::relay_whole(http_exchange& exchange, reque
         co_await fail(exchange, line, answer_to_failure(ec, diag));
         co_return;
     }
+    line.cache = answer.cache;
     co_await send(exchange, line, 200, json_type, answer.body);
 }
 
@@ -319,6 +351,7 @@ asio::awaitable<void> caller_service::relay_stream(http_exchange& exchange, requ
         co_return;
     }
 
+    line.cache = relay::from_cache(stream);
     http_server_head head = head_of(line, 200, "text/event-stream");
     head.headers.emplace_back("X-Accel-Buffering", "no");
     head.framing = exchange.request().http_1_0 ? http_framing::close_delimited : http_framing::chunked;
@@ -386,7 +419,7 @@ http_server_head caller_service::head_of(request_line const& line, int status, s
     {
         head.headers.emplace_back("x-serin-upstream", line.upstream);
         head.headers.emplace_back("x-serin-attempts", std::to_string(line.attempts));
-        head.headers.emplace_back("x-serin-cache", "off");
+        head.headers.emplace_back("x-serin-cache", cache_word(line.cache));
     }
     return head;
 }

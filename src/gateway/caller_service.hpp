@@ -58,6 +58,7 @@ private:
     std::function<void()> emptied_;
 
     bool is_allowed(http_server_request const& request) const;
+    std::string tenant_of(http_server_request const& request) const;
     bool is_ready() const;
     std::shared_ptr<std::vector<std::string> const> aliases() const;
 

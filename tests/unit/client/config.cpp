@@ -195,6 +195,8 @@ TEST_CASE_METHOD(config_fixture, "config: everything that it can say")
                      "first_token": "15s", "idle": "2m", "token_idle": "0s", "total": "48h"},
         "pool": {"max_per_host": 10, "max_idle_per_host": 0, "max_idle": 5, "trim_delay": "1s", "idle_timeout": "30s",
                  "max_lifetime": "1h"},
+        "cache": {"ttl": "90s", "max_entries": 5, "max_bytes": 6, "max_entry_bytes": 0, "any_temperature": true,
+                  "store_timeout": "7ms"},
         "limits": {"head": 1000, "body": 2000, "event": 3000, "buffered": 4000},
         "health": {"consecutive_failures": 0, "failure_rate": 1.5, "window": "10ms", "min_requests": 7,
                    "ejection": "2s", "max_ejection": "1m", "jitter": 0},
@@ -282,6 +284,13 @@ TEST_CASE_METHOD(config_fixture, "config: everything that it can say")
     CHECK(params.retry.max_attempts == 3);
     CHECK(params.timeouts.pool == 1s);
     CHECK(params.timeouts.connect == 5s);
+    REQUIRE(params.cache);
+    CHECK(params.cache->ttl == 90s);
+    CHECK(params.cache->max_entries == 5);
+    CHECK(params.cache->max_bytes == 6);
+    CHECK(params.cache->max_entry_bytes == 0);
+    CHECK(params.cache->any_temperature);
+    CHECK(params.cache->store_timeout == 7ms);
     CHECK(params.timeouts.tls == 2500ms);
     CHECK(params.timeouts.write == 300ms);
     CHECK(params.timeouts.first_byte == 40s);
@@ -379,8 +388,9 @@ TEST_CASE_METHOD(config_fixture, "config: unknown members are named")
 
 TEST_CASE_METHOD(config_fixture, "config: what this version cannot do is refused rather than ignored")
 {
-    for (std::string const name : {"cache", "alerts"})
-        refuse(with("\"" + name + "\": {}"), name + ": is not supported by this version");
+    refuse(with(R"("alerts": {})"), "alerts: is not supported by this version");
+    refuse(with(R"("cache": {"ttl": "0s"})"), "cache.ttl: must be at least 1 ms");
+    refuse(with(R"("cache": {"entries": 5})"), "cache.entries: there is no such setting");
     refuse(with(R"("stream": {"recovery": "no"})"), "stream.recovery: must be \"fail\", \"restart\" or \"buffer\"");
     refuse(with(R"("retry": {"budget_ratio": "much"})"), "retry.budget_ratio: must be a number from 0");
     refuse(with(R"("hedge": {"after": "1s"})"), "hedge.after: there is no such setting");
