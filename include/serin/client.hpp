@@ -12,6 +12,7 @@
 #include <serin/chat_stream.hpp>
 #include <serin/client_params.hpp>
 #include <serin/core/abi.hpp>
+#include <serin/core/boxed.hpp>
 #include <serin/core/initiation.hpp>
 #include <serin/raw.hpp>
 
@@ -62,9 +63,9 @@ class client
         launch_function launch;
 
         template <class Handler>
-        void operator()(Handler&& handler, diagnostics* diag, std::shared_ptr<client_impl> impl, Request&& request)
+        void operator()(Handler&& handler, diagnostics* diag, std::shared_ptr<client_impl> impl, boxed<Request> request)
         {
-            launch(std::move(impl), std::move(request), diag, std::forward<Handler>(handler));
+            launch(std::move(impl), std::move(*request), diag, std::forward<Handler>(handler));
         }
     };
 
@@ -73,7 +74,8 @@ class client
         Request&& request, diagnostics* diag, CompletionToken&& token)
     {
         return asio::async_initiate<CompletionToken, void(error_code, Result)>(
-            initiate<Request, Result>{{get_executor()}, launch}, token, diag, impl_, std::move(request));
+            initiate<Request, Result>{{get_executor()}, launch}, token, diag, impl_,
+            boxed<Request>(std::move(request)));
     }
 
     static void launch_chat(std::shared_ptr<client_impl> impl, chat_request&& request, diagnostics* diag,

@@ -22,6 +22,7 @@
 #include <serin/src/core/file_watch.cpp>
 #include <serin/src/core/give_up.cpp>
 #include <serin/src/core/headers.cpp>
+#include <serin/src/core/recycler.cpp>
 #include <serin/src/core/secret.cpp>
 #include <serin/src/core/utf8.cpp>
 

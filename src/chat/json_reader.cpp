@@ -178,7 +178,7 @@ bool json_reader::load(std::string_view text)
     return true;
 }
 
-// Makes room for two more nodes: a value's, and that of the key that may come after it.
+// Makes room for two more nodes: a value's, and that of its key.
 bool json_reader::make_room() noexcept
 {
     if (node_capacity_ >= max_json_values)
@@ -194,33 +194,57 @@ bool json_reader::make_room() noexcept
     return true;
 }
 
-inline json_reader::node& json_reader::add(json_kind kind, char const* begin) noexcept
+// Where the next node goes, and what strings were seen to hold, out of the reader while it walks: a compiler keeps
+// these in registers, and members it must not.
+struct json_reader::cursor
 {
-    node& n = nodes_[node_count_++];
-    n.begin = static_cast<std::uint32_t>(begin - buffer_.get());
-    n.next = node_count_;
-    n.kind = kind;
-    n.decoded = false;
-    return n;
-}
+    explicit cursor(json_reader& r) noexcept : reader(r) { load(); }
 
-inline void json_reader::close(std::uint32_t container, char const* end) noexcept
-{
-    node& n = nodes_[container];
-    n.size = static_cast<std::uint32_t>(end - buffer_.get()) - n.begin;
-    n.next = node_count_;
-}
+    void load() noexcept
+    {
+        first = reader.nodes_.get();
+        next = first + reader.node_count_;
+        last = first + reader.node_capacity_;
+        seen = reader.seen_;
+    }
+
+    void save() noexcept
+    {
+        reader.node_count_ = index();
+        reader.seen_ = seen;
+    }
+
+    std::uint32_t index() const noexcept { return static_cast<std::uint32_t>(next - first); }
+
+    node& add(json_kind kind, char const* begin, char const* end) noexcept
+    {
+        node& n = *next++;
+        n.begin = static_cast<std::uint32_t>(begin - text);
+        n.size = static_cast<std::uint32_t>(end - begin);
+        n.next = index();
+        n.kind = kind;
+        n.decoded = false;
+        return n;
+    }
+
+    json_reader& reader;
+    char const* const text = reader.buffer_.get();
+    node* first;
+    node* next;
+    node* last;
+    json_bytes seen;
+};
 
 // All of these take the position of what they read, after an opening quote, and return the position after it, or null
 // if it is not JSON.
 
-inline char const* json_reader::read_string(char const* p)
+inline char const* json_reader::read_string(char const* p, cursor& at)
 {
     char const* end = p;
     for (;;)
     {
         json_bytes const block(end);
-        seen_.note(block);
+        at.seen.note(block);
         unsigned const special = block.special();
         if (special != 0)
         {
@@ -229,12 +253,17 @@ inline char const* json_reader::read_string(char const* p)
         }
         end += json_block;
     }
-    if (*end == '\\')
-        return read_escaped(p, end);
-    if (*end != '"')
+    if (*end == '"') [[likely]]
+    {
+        at.add(json_kind::string, p, end);
+        return end + 1;
+    }
+    if (*end != '\\')
         return nullptr;
-    add(json_kind::string, p).size = static_cast<std::uint32_t>(end - p);
-    return end + 1;
+    at.save();
+    char const* const behind = read_escaped(p, end);
+    at.load();
+    return behind;
 }
 
 // Reads the \u escape at p and writes what it stands for; null if it is none.
@@ -282,7 +311,9 @@ char const* json_reader::read_escaped(char const* begin, char const* p)
             to += at - done;
             if (p[at] == '"')
             {
-                node& n = add(json_kind::string, buffer_.get());
+                node& n = nodes_[node_count_++];
+                n.next = node_count_;
+                n.kind = json_kind::string;
                 n.begin = static_cast<std::uint32_t>(start - decoded_.get());
                 n.size = static_cast<std::uint32_t>(to - start);
                 n.decoded = true;
@@ -315,7 +346,7 @@ char const* json_reader::read_escaped(char const* begin, char const* p)
     }
 }
 
-char const* json_reader::read_number(char const* p) noexcept
+inline char const* json_reader::read_number(char const* p, cursor& at) noexcept
 {
     char const* const begin = p;
     if (*p == '-')
@@ -338,15 +369,15 @@ char const* json_reader::read_number(char const* p) noexcept
             return nullptr;
         p = skip_json_digits(p);
     }
-    add(json_kind::number, begin).size = static_cast<std::uint32_t>(p - begin);
+    at.add(json_kind::number, begin, p);
     return p;
 }
 
-inline char const* json_reader::read_word(char const* p, std::string_view word, json_kind kind) noexcept
+inline char const* json_reader::read_word(char const* p, std::string_view word, json_kind kind, cursor& at) noexcept
 {
     if (std::memcmp(p, word.data(), word.size()) != 0) // The padding is longer than any word.
         return nullptr;
-    add(kind, p).size = static_cast<std::uint32_t>(word.size());
+    at.add(kind, p, p + word.size());
     return p + word.size();
 }
 
@@ -356,66 +387,78 @@ char const* json_reader::walk(char const* p)
     std::uint32_t open[max_json_depth]; // the containers around
     std::size_t depth = 0;
     bool in_object = false; // the innermost is one
+    cursor at(*this);
 
-    for (;;)
+    for (bool key_first = false;;)
     {
-        // Here a value begins.
-        if (node_capacity_ - node_count_ < 2 && !make_room())
-            return nullptr;
-        bool is_first = false;
-        switch (*p)
+        // Here a value begins, or a key and its value.
+        if (at.last - at.next < 2)
         {
-        case '"': p = read_string(p + 1); break;
-        case '{':
-        case '[':
-            if (depth == max_json_depth)
+            at.save();
+            if (!make_room())
                 return nullptr;
-            in_object = *p == '{';
-            is_first = true;
-            open[depth++] = node_count_;
-            add(in_object ? json_kind::object : json_kind::array, p);
-            ++p;
-            break;
-        case 't': p = read_word(p, "true", json_kind::boolean); break;
-        case 'f': p = read_word(p, "false", json_kind::boolean); break;
-        case 'n': p = read_word(p, "null", json_kind::null); break;
-        default: p = read_number(p); break;
+            at.load();
         }
-        if (!p)
-            return nullptr;
-
-        // Here a value has ended, or a container has begun: look for the next value.
-        for (;;)
+        if (key_first)
         {
-            if (depth == 0)
-                return p;
-            p = skip_json_blanks(p);
-            if (*p == (in_object ? '}' : ']'))
-            {
-                close(open[--depth], ++p);
-                in_object = depth > 0 && nodes_[open[depth - 1]].kind == json_kind::object;
-                is_first = false;
-                continue;
-            }
-            if (!is_first)
-            {
-                if (*p != ',')
-                    return nullptr;
-                p = skip_json_blanks(p + 1);
-            }
-            if (!in_object)
-                break;
             if (*p != '"')
                 return nullptr;
-            p = read_string(p + 1);
+            p = read_string(p + 1, at);
             if (!p)
                 return nullptr;
             p = skip_json_blanks(p);
             if (*p != ':')
                 return nullptr;
             p = skip_json_blanks(p + 1);
-            break;
         }
+        bool opened = false;
+        switch (*p)
+        {
+        case '"': p = read_string(p + 1, at); break;
+        case '{':
+        case '[':
+            if (depth == max_json_depth)
+                return nullptr;
+            in_object = *p == '{';
+            opened = true;
+            open[depth++] = at.index();
+            at.add(in_object ? json_kind::object : json_kind::array, p, p);
+            ++p;
+            break;
+        case 't': p = read_word(p, "true", json_kind::boolean, at); break;
+        case 'f': p = read_word(p, "false", json_kind::boolean, at); break;
+        case 'n': p = read_word(p, "null", json_kind::null, at); break;
+        default: p = read_number(p, at); break;
+        }
+        if (!p)
+            return nullptr;
+
+        // Here a value has ended, or a container has begun: look for the next value.
+        for (;; opened = false)
+        {
+            if (depth == 0)
+            {
+                at.save();
+                return p;
+            }
+            p = skip_json_blanks(p);
+            if (!opened && *p == ',')
+            {
+                p = skip_json_blanks(p + 1);
+                break;
+            }
+            if (*p != (in_object ? '}' : ']'))
+            {
+                if (opened)
+                    break;
+                return nullptr;
+            }
+            node& n = at.first[open[--depth]];
+            n.size = static_cast<std::uint32_t>(++p - at.text) - n.begin;
+            n.next = at.index();
+            in_object = depth > 0 && at.first[open[depth - 1]].kind == json_kind::object;
+        }
+        key_first = in_object;
     }
 }
 

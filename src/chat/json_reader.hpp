@@ -94,6 +94,8 @@ class json_reader
     friend class json_value::item_range;
     friend class json_value::member_range;
 
+    struct cursor;
+
     struct node
     {
         std::uint32_t begin; // in the buffer, or in decoded_
@@ -115,14 +117,12 @@ class json_reader
     bool parse_valid(std::string_view text);
     bool load(std::string_view text);
     bool make_room() noexcept;
-    node& add(json_kind kind, char const* begin) noexcept;
-    void close(std::uint32_t container, char const* end) noexcept;
     char const* walk(char const* p);
-    char const* read_string(char const* p);
+    char const* read_string(char const* p, cursor& at);
     char const* read_escaped(char const* begin, char const* p);
     static char const* read_unicode_escape(char const* p, char*& to) noexcept;
-    char const* read_number(char const* p) noexcept;
-    char const* read_word(char const* p, std::string_view word, json_kind kind) noexcept;
+    static char const* read_number(char const* p, cursor& at) noexcept;
+    static char const* read_word(char const* p, std::string_view word, json_kind kind, cursor& at) noexcept;
     std::string_view text_of(node const& n) const noexcept;
 
 public:

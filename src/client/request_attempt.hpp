@@ -55,7 +55,7 @@ struct attempt_start
 };
 
 // One try of a call at one upstream, and what is known of it afterwards.
-class request_attempt
+class request_attempt : public recycled
 {
 public:
     explicit request_attempt(attempt_start start);

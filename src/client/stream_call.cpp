@@ -42,7 +42,8 @@ stream_call::stream_call(std::shared_ptr<client_impl> client, diagnostics* diag,
 std::weak_ptr<fiber> stream_call::launch(
     std::shared_ptr<client_impl> client, chat_request&& request, diagnostics* diag, any_handler<chat_stream> handler)
 {
-    auto const self = std::make_shared<stream_call>(std::move(client), diag, std::move(handler));
+    auto const self = std::allocate_shared<stream_call>(
+        recycling_allocator<stream_call>(), std::move(client), diag, std::move(handler));
     call_request to_send;
     self->result_ = write_chat(self->config(), std::move(request), true, to_send, self->detail_);
     if (!self->result_)
@@ -55,7 +56,8 @@ std::weak_ptr<fiber> stream_call::launch(
 std::weak_ptr<fiber> stream_call::launch(
     std::shared_ptr<client_impl> client, call_request&& request, diagnostics* diag, any_handler<chat_stream> handler)
 {
-    auto const self = std::make_shared<stream_call>(std::move(client), diag, std::move(handler));
+    auto const self = std::allocate_shared<stream_call>(
+        recycling_allocator<stream_call>(), std::move(client), diag, std::move(handler));
     self->begin(std::move(request));
     self->opened_handler_.connect_slot(self);
     self->start(self->run());

@@ -81,7 +81,8 @@ public:
     static std::weak_ptr<fiber> launch(
         std::shared_ptr<client_impl> client, request&& asked, diagnostics* diag, any_handler<response> handler)
     {
-        auto const self = std::make_shared<whole_call>(std::move(client), diag, std::move(handler));
+        auto const self = std::allocate_shared<whole_call>(
+            recycling_allocator<whole_call>(), std::move(client), diag, std::move(handler));
         call_request to_send;
         self->ec_ = Endpoint::write(self->config(), std::move(asked), to_send, self->detail_);
         if (!self->ec_)

@@ -4,6 +4,8 @@
 #ifndef SERIN_SRC_CORE_TASK_HPP
 #define SERIN_SRC_CORE_TASK_HPP
 
+#include "recycler.hpp"
+
 #include <coroutine>
 #include <exception>
 #include <optional>
@@ -17,7 +19,7 @@ namespace serin {
 template <class T>
 class task;
 
-struct task_promise_base
+struct task_promise_base : recycled
 {
     std::coroutine_handle<> continuation = std::noop_coroutine();
     std::exception_ptr exception;

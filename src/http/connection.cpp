@@ -180,34 +180,34 @@ io_result connection::try_fill()
     }
     if (begin_ == end_)
         begin_ = end_ = 0;
-    if (end_ == buffer_.size() && begin_ != 0)
+    if (end_ == buffer_size_ && begin_ != 0)
     {
-        std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+        std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
         end_ -= begin_;
         begin_ = 0;
     }
-    if (end_ == buffer_.size())
+    if (end_ == buffer_size_)
     {
-        if (buffer_.size() >= input_limit)
+        if (buffer_size_ >= input_limit)
         {
             result.ec = asio::error::no_buffer_space;
             return result;
         }
-        buffer_.resize(std::max(initial_input, buffer_.size() * 2));
+        resize_buffer(std::max(initial_input, buffer_size_ * 2));
     }
 
-    std::size_t const room = buffer_.size() - end_;
+    std::size_t const room = buffer_size_ - end_;
     if (ssl_)
     {
         ERR_clear_error();
         std::size_t size = 0;
-        int const returned = SSL_read_ex(ssl_.get(), buffer_.data() + end_, room, &size);
+        int const returned = SSL_read_ex(ssl_.get(), buffer_.get() + end_, room, &size);
         result = tls_result(returned, size);
         drained_ = result.size != 0 && !SSL_has_pending(ssl_.get());
     }
     else
     {
-        result.size = socket_.read_some(asio::buffer(buffer_.data() + end_, room), result.ec);
+        result.size = socket_.read_some(asio::buffer(buffer_.get() + end_, room), result.ec);
         if (would_block(result.ec))
         {
             result.ec = {};
@@ -217,6 +217,16 @@ io_result connection::try_fill()
     }
     end_ += result.size;
     return result;
+}
+
+// Keeps what was received.
+void connection::resize_buffer(std::size_t size)
+{
+    auto larger = std::make_unique_for_overwrite<char[]>(size);
+    if (end_ != 0)
+        std::memcpy(larger.get(), buffer_.get(), end_);
+    buffer_ = std::move(larger);
+    buffer_size_ = size;
 }
 
 void connection::consume(std::size_t bytes) noexcept
@@ -251,10 +261,10 @@ void connection::shrink()
 {
     if (output.capacity() > initial_input)
         std::string().swap(output);
-    if (buffer_.size() > initial_input)
-        std::vector<char>(initial_input).swap(buffer_);
-    fields.shrink(initial_input);
     begin_ = end_ = 0;
+    if (buffer_size_ > initial_input)
+        resize_buffer(initial_input);
+    fields.shrink(initial_input);
 }
 
 // ---------------------------------------------------------------------------------------------------------

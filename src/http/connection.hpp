@@ -13,7 +13,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace serin {
 
@@ -61,7 +60,7 @@ public:
     io_result try_fill();
 
     // The bytes received and not used yet.
-    std::string_view input() const noexcept { return {buffer_.data() + begin_, end_ - begin_}; }
+    std::string_view input() const noexcept { return {buffer_.get() + begin_, end_ - begin_}; }
     void consume(std::size_t bytes) noexcept;
 
     // False from time to time when much has come without a wait: others want to run too.
@@ -80,6 +79,7 @@ public:
     std::size_t output_head = 0;          // So much of it may hold a key.
     field_block fields;                   // Of the response being read.
     std::size_t input_limit = 128 * 1024; // More than the largest head, chunk line or trailer.
+    steady_time idle_since{};             // The last response on it has ended then.
     steady_time idle_until{};             // When it is idle: not to be used from then on.
     steady_time retire_at{};              // Not to be used for a new request from then on.
     std::uint64_t requests = 0;           // Sent so far.
@@ -89,13 +89,15 @@ private:
     friend struct tls_bio;
 
     io_result tls_result(int returned, std::size_t size);
+    void resize_buffer(std::size_t size);
 
     asio::ip::tcp::socket socket_;
     std::shared_ptr<tls_sessions> sessions_;
     ssl_ptr ssl_;
     error_code tls_socket_error_;
     std::string tls_failure_;
-    std::vector<char> buffer_;
+    std::unique_ptr<char[]> buffer_; // Not initialised: pages that no answer fills are not touched.
+    std::size_t buffer_size_ = 0;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
     int fills_in_a_row_ = 0;

@@ -18,6 +18,8 @@
 namespace serin {
 namespace {
 
+constexpr auto just_now = std::chrono::milliseconds(1);
+
 // The timeout of a Keep-Alive field, as in "timeout=5, max=100".
 std::optional<std::chrono::seconds> keep_alive_timeout(std::string_view value)
 {
@@ -218,7 +220,11 @@ pool::owned_connection pool::take_idle(pool_host& host, steady_time now, std::ve
     while (auto idle = host.state_.pop_idle())
     {
         connection& c = **idle;
-        if (now < c.idle_until && now < c.retire_at && c.is_quiet())
+        // What came with the end of the last response was seen then, and so soon after it there is next to nothing else
+        // to be found: looking costs a receive. A connection that the server closes all the same fails before the first
+        // byte of an answer, as one does that is closed while the request is on its way, and is replaced like that.
+        bool const just_used = now - c.idle_since < just_now;
+        if (now < c.idle_until && now < c.retire_at && (just_used || c.is_quiet()))
             return std::move(*idle);
         closed.push_back(std::move(*idle));
         state::actions todo;
@@ -347,6 +353,7 @@ void pool::give_back(pool_host& host, owned_connection c, std::string_view keep_
     if (c->requests != c->requests_when_idle)
     {
         c->requests_when_idle = c->requests;
+        c->idle_since = now;
         c->idle_until = add_saturated(now, params_.idle_timeout);
         // A second less: a request must not cross the server's close on the way.
         if (auto const timeout = keep_alive_timeout(keep_alive))
