@@ -25,6 +25,7 @@ call::call(std::shared_ptr<client_impl> client, std::shared_ptr<routing const> c
 call::~call()
 {
     destroy_coroutine();
+    recycle_text(std::move(request_.body));
 }
 
 void call::begin(call_request request)

@@ -8,6 +8,7 @@
 #include "../chat/moderation_wire.hpp"
 #include "../chat/wire_read.hpp"
 #include "../chat/wire_write.hpp"
+#include "../core/recycler.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -32,6 +33,7 @@ error_code write_chat(routing const& config, chat_request&& asked, bool stream, 
 {
     if (stream && config.obfuscation_off && !asked.include_obfuscation)
         asked.include_obfuscation = false;
+    out.body = take_recycled_text();
     if (error_code const ec = write_request_tail(out.body, asked, stream, why))
         return ec;
     out.path = &dialect::chat_path;

@@ -18,7 +18,8 @@ fiber::fiber(executor_type ex, std::shared_ptr<fiber_group> group) : executor_(s
 
 fiber::~fiber()
 {
-    group_->leave(*this);
+    if (joined_) // Nobody else can look at it any more
+        group_->leave(*this);
 }
 
 void fiber::start(task<void> root)
@@ -131,8 +132,11 @@ void fiber_group::join(fiber& f) noexcept
         if (first_)
             first_->previous_ = &f;
         first_ = &f;
+        ++running_;
+        f.running_ = true;
     }
-    wake(f);
+    if (auto const at = f.wake_at_.load(); at != steady_time::max())
+        wake_by(at);
 }
 
 void fiber_group::leave(fiber& f) noexcept

@@ -3,7 +3,7 @@
 
 #include <serin/core/headers.hpp>
 
-#include <algorithm>
+#include <cstddef>
 #include <string_view>
 
 namespace serin {
@@ -18,8 +18,12 @@ constexpr char to_lower(char c) noexcept
 
 bool header_names_equal(std::string_view a, std::string_view b) noexcept
 {
-    return std::equal(
-        a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+    if (a.size() != b.size())
+        return false;
+    for (std::size_t i = 0; i < a.size(); ++i)
+        if (a[i] != b[i] && to_lower(a[i]) != to_lower(b[i]))
+            return false;
+    return true;
 }
 
 std::string_view headers::find(std::string_view name) const noexcept

@@ -3,6 +3,8 @@
 
 #include "recycler.hpp"
 
+#include <utility>
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SERIN_NO_RECYCLING 1
 #elif defined(__has_feature)
@@ -25,6 +27,13 @@ void free_recycled(void* block, std::size_t) noexcept
     ::operator delete(block);
 }
 
+std::string take_recycled_text() noexcept
+{
+    return {};
+}
+
+void recycle_text(std::string&&) noexcept {}
+
 #else
 
 namespace {
@@ -32,6 +41,8 @@ namespace {
 constexpr std::size_t recycler_step = 64; // Sizes are rounded up to a multiple.
 constexpr std::size_t recycler_sizes = 32;
 constexpr unsigned recycler_keeps = 64; // Blocks of each size: 2 MiB in all at worst.
+constexpr unsigned recycler_texts = 16;
+constexpr std::size_t recycler_longest_text = 16 * 1024;
 
 struct free_block
 {
@@ -46,6 +57,8 @@ struct free_blocks
 {
     free_block* first[recycler_sizes] = {};
     unsigned count[recycler_sizes] = {};
+    std::string texts[recycler_texts];
+    unsigned text_count = 0;
 
     ~free_blocks()
     {
@@ -89,6 +102,21 @@ void free_recycled(void* p, std::size_t size) noexcept
     free_blocks& blocks = recycler_blocks;
     blocks.first[kind] = ::new (p) free_block{blocks.first[kind]};
     ++blocks.count[kind];
+}
+
+std::string take_recycled_text() noexcept
+{
+    if (recycler_closed || recycler_blocks.text_count == 0)
+        return {};
+    return std::move(recycler_blocks.texts[--recycler_blocks.text_count]);
+}
+
+void recycle_text(std::string&& text) noexcept
+{
+    if (recycler_closed || recycler_blocks.text_count == recycler_texts || text.capacity() > recycler_longest_text)
+        return;
+    text.clear();
+    recycler_blocks.texts[recycler_blocks.text_count++] = std::move(text);
 }
 
 #endif

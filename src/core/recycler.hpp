@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <new>
+#include <string>
 
 namespace serin {
 
@@ -14,6 +15,10 @@ namespace serin {
 // for large blocks, it is the heap.
 void* allocate_recycled(std::size_t size);
 void free_recycled(void* block, std::size_t size) noexcept;
+
+// The same for texts of some kilobytes: an empty one that may have room already, and one that is not needed any more.
+std::string take_recycled_text() noexcept;
+void recycle_text(std::string&& text) noexcept;
 
 // For std::allocate_shared.
 template <class T>
