@@ -23,6 +23,7 @@ void fill_relayed(relay_request&& asked, call_request& out)
     out.inputs = asked.body.inputs;
     out.max_answer = asked.body.max_answer;
     out.timeout = asked.timeout;
+    out.sticky_key = std::move(asked.body.sticky_key);
     out.keep_events = asked.body.stream;
     out.show_usage = asked.body.asks_for_usage;
 }

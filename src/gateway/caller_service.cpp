@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::string_view json_type = "application/json";
 
+constexpr std::chrono::milliseconds aliases_kept{250};
+
 // When callers are to try again who found no room.
 constexpr std::chrono::seconds refused_retry{1};
 
@@ -80,8 +82,7 @@ caller_service::caller_service(std::shared_ptr<client> c, std::vector<secret> co
     : client_(std::move(c)),
       log_(std::move(log)),
       id_prefix_(random_prefix()),
-      tokens_(std::make_shared<token_set const>(tokens)),
-      aliases_(std::make_shared<std::vector<std::string> const>())
+      tokens_(std::make_shared<token_set const>(tokens))
 {}
 
 void caller_service::set_tokens(std::vector<secret> const& tokens)
@@ -91,17 +92,23 @@ void caller_service::set_tokens(std::vector<secret> const& tokens)
     tokens_ = std::move(fresh);
 }
 
-void caller_service::set_aliases(std::vector<std::string> aliases)
-{
-    std::sort(aliases.begin(), aliases.end());
-    auto fresh = std::make_shared<std::vector<std::string> const>(std::move(aliases));
-    std::lock_guard const lock(mutex_);
-    aliases_ = std::move(fresh);
-}
-
+// The names of models that the configuration has. They are asked for with each request, and change rarely.
 std::shared_ptr<std::vector<std::string> const> caller_service::aliases() const
 {
+    auto const now = std::chrono::steady_clock::now();
+    {
+        std::lock_guard const lock(mutex_);
+        if (aliases_ && now < aliases_until_)
+            return aliases_;
+    }
+    auto const fresh = std::make_shared<std::vector<std::string>>();
+    client_params const params = client_->params();
+    for (model_route const& route : params.models)
+        fresh->push_back(route.name);
+    std::sort(fresh->begin(), fresh->end());
     std::lock_guard const lock(mutex_);
+    aliases_ = fresh;
+    aliases_until_ = now + aliases_kept;
     return aliases_;
 }
 
@@ -159,10 +166,22 @@ std::string caller_service::tenant_of(http_server_request const& request) const
     return tokens_->empty() ? std::string() : secret(token).fingerprint();
 }
 
-bool caller_service::is_ready() const
+bool caller_service::is_draining() const
 {
     std::lock_guard const lock(mutex_);
-    return !draining_;
+    return draining_;
+}
+
+std::vector<traffic_figures> caller_service::figures() const
+{
+    std::lock_guard const lock(traffic_mutex_);
+    return traffic_.figures(std::chrono::steady_clock::now());
+}
+
+std::deque<traffic_failure> caller_service::failures() const
+{
+    std::lock_guard const lock(traffic_mutex_);
+    return traffic_.failures();
 }
 
 asio::awaitable<void> caller_service::on_request(http_exchange& exchange)
@@ -193,8 +212,9 @@ asio::awaitable<void> caller_service::serve(http_exchange& exchange, request_lin
     if (reads && (path == "/healthz" || path == "/readyz"))
     {
         line.endpoint = path;
-        bool const good = path == "/healthz" || is_ready();
-        co_await send(exchange, line, good ? 200 : 503, "text/plain", good ? "ok\n" : "not ready\n");
+        bool const good = path == "/healthz" || !is_draining();
+        std::string_view const text = good ? "ok\n" : "not ready\n";
+        co_await send(exchange, line, good ? 200 : 503, "text/plain", text);
         co_return;
     }
     bool const chat = path == "/v1/chat/completions";
@@ -203,20 +223,17 @@ asio::awaitable<void> caller_service::serve(http_exchange& exchange, request_lin
     line.endpoint = chat ? "chat" : embeddings ? "embeddings" : models ? "models" : "(unknown)";
     if (!is_allowed(request))
     {
-        co_await fail(exchange, line,
-            error_answer(401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided."));
+        co_await refuse(exchange, line, 401, "invalid_api_key", "Incorrect API key provided.");
         co_return;
     }
     if (!chat && !embeddings && !models)
     {
-        co_await fail(exchange, line,
-            error_answer(404, "invalid_request_error", "unknown_url", "The gateway does not serve this address."));
+        co_await refuse(exchange, line, 404, "unknown_url", "The gateway does not serve this address.");
         co_return;
     }
     if (models ? !reads : request.method != "POST")
     {
-        co_await fail(exchange, line,
-            error_answer(405, "invalid_request_error", "method_not_supported", "This address has another method."));
+        co_await refuse(exchange, line, 405, "method_not_supported", "This address has another method.");
         co_return;
     }
     if (models)
@@ -237,8 +254,7 @@ asio::awaitable<void> caller_service::serve_models(http_exchange& exchange, requ
             list.push_back({{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", "serin"}});
     if (!only.empty() && list.empty())
     {
-        co_await fail(exchange, line,
-            error_answer(404, "invalid_request_error", "model_not_found", "The gateway has no such alias."));
+        co_await refuse(exchange, line, 404, "model_not_found", "The gateway has no such alias.");
         co_return;
     }
     std::string body;
@@ -254,22 +270,19 @@ asio::awaitable<void> caller_service::relay_call(http_exchange& exchange, reques
     std::string_view const coding = exchange.request().headers.find("Content-Encoding");
     if (!coding.empty() && !header_names_equal(coding, "identity"))
     {
-        co_await fail(exchange, line,
-            error_answer(415, "invalid_request_error", "unsupported_encoding", "The body must not be encoded."));
+        co_await refuse(exchange, line, 415, "unsupported_encoding", "The body must not be encoded.");
         co_return;
     }
     std::string body;
     error_code const ec = co_await exchange.read_body(body);
     if (ec == errc::response_too_large)
     {
-        co_await fail(exchange, line,
-            error_answer(413, "invalid_request_error", "request_too_large", "The request's body is too large."));
+        co_await refuse(exchange, line, 413, "request_too_large", "The request's body is too large.");
         co_return;
     }
     if (ec == asio::error::timed_out)
     {
-        co_await fail(exchange, line,
-            error_answer(408, "invalid_request_error", "request_timeout", "The request's body came too slowly."));
+        co_await refuse(exchange, line, 408, "request_timeout", "The request's body came too slowly.");
         co_return;
     }
     if (ec)
@@ -312,6 +325,7 @@ asio::awaitable<void> caller_service::relay_whole(http_exchange& exchange, reque
     relay_answer const answer = co_await async_relay(*client_, std::move(request), diag,
         asio::bind_cancellation_slot(exchange.gone_slot(), asio::redirect_error(asio::use_awaitable, ec)));
     note(line, diag);
+    count(exchange, line, diag, ec, answer.tokens, {});
     if (exchange.client_gone())
     {
         line.cut_off = true;
@@ -320,7 +334,8 @@ asio::awaitable<void> caller_service::relay_whole(http_exchange& exchange, reque
     if (ec)
     {
         line.failure = kind_name(ec);
-        co_await fail(exchange, line, answer_to_failure(ec, diag));
+        error_answer told = answer_to_failure(ec, diag);
+        co_await fail(exchange, line, std::move(told));
         co_return;
     }
     line.cache = answer.cache;
@@ -339,6 +354,7 @@ asio::awaitable<void> caller_service::relay_stream(http_exchange& exchange, requ
     chat_stream stream = co_await async_relay_stream(*client_, std::move(request), diag,
         asio::bind_cancellation_slot(exchange.gone_slot(), asio::redirect_error(asio::use_awaitable, ec)));
     note(line, diag);
+    auto const first_token = std::chrono::steady_clock::now();
     if (exchange.client_gone())
     {
         line.cut_off = true;
@@ -346,8 +362,10 @@ asio::awaitable<void> caller_service::relay_stream(http_exchange& exchange, requ
     }
     if (ec)
     {
+        count(exchange, line, diag, ec, 0, {});
         line.failure = kind_name(ec);
-        co_await fail(exchange, line, answer_to_failure(ec, diag));
+        error_answer told = answer_to_failure(ec, diag);
+        co_await fail(exchange, line, std::move(told));
         co_return;
     }
 
@@ -387,6 +405,8 @@ asio::awaitable<void> caller_service::relay_stream(http_exchange& exchange, requ
         line.cut_off = true;
         co_return;
     }
+    auto const& usage = stream.response().usage;
+    count(exchange, line, diag, ec, usage ? usage->total_tokens : 0, first_token);
     relay::take_events(stream, events);
     if (!ec)
     {
@@ -428,8 +448,16 @@ asio::awaitable<void> caller_service::send(
     http_exchange& exchange, request_line& line, int status, std::string_view type, std::string_view body)
 {
     line.status = status;
-    error_code const ec = co_await exchange.write_whole(head_of(line, status, type), body);
+    http_server_head head = head_of(line, status, type);
+    error_code const ec = co_await exchange.write_whole(std::move(head), body);
     line.cut_off = static_cast<bool>(ec);
+}
+
+asio::awaitable<void> caller_service::refuse(
+    http_exchange& exchange, request_line& line, int status, char const* code, char const* message)
+{
+    error_answer answer(status, "invalid_request_error", code, message);
+    co_await fail(exchange, line, std::move(answer));
 }
 
 asio::awaitable<void> caller_service::fail(http_exchange& exchange, request_line& line, error_answer answer)
@@ -457,6 +485,23 @@ void caller_service::note(request_line& line, diagnostics const& diag) const
     line.upstream = diag.upstream;
     line.model = diag.model;
     line.attempts = diag.attempts.size();
+}
+
+void caller_service::count(http_exchange& exchange, request_line const& line, diagnostics const& diag, error_code ec,
+    std::uint64_t tokens, std::chrono::steady_clock::time_point first_token)
+{
+    auto const now = std::chrono::steady_clock::now();
+    traffic_request r;
+    r.alias = line.alias;
+    r.upstream = line.upstream;
+    r.attempts = &diag.attempts;
+    r.took = now - exchange.request().received;
+    if (first_token.time_since_epoch().count() != 0)
+        r.to_first_token = first_token - exchange.request().received;
+    r.tokens = tokens;
+    r.error = ec;
+    std::lock_guard const lock(traffic_mutex_);
+    traffic_.add(r, now, std::chrono::system_clock::now());
 }
 
 void caller_service::log_line(http_exchange& exchange, request_line const& line) const

@@ -8,12 +8,15 @@
 #include "../http/server.hpp"
 #include "error_answer.hpp"
 #include "token_set.hpp"
+#include "traffic.hpp"
 
 #include <serin/client.hpp>
 #include <serin/core/logger.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -36,8 +39,10 @@ public:
 
     void set_tokens(std::vector<secret> const& tokens);
 
-    // The names of models that callers use.
-    void set_aliases(std::vector<std::string> aliases);
+    // What callers were answered lately.
+    std::vector<traffic_figures> figures() const;
+    std::deque<traffic_failure> failures() const;
+    bool is_draining() const;
 
     // From now on /readyz says no. `emptied` is called once, as soon as there is no connection.
     void drain(std::function<void()> emptied);
@@ -52,14 +57,17 @@ private:
 
     mutable std::mutex mutex_;
     std::shared_ptr<token_set const> tokens_;
-    std::shared_ptr<std::vector<std::string> const> aliases_; // Sorted
+    mutable std::shared_ptr<std::vector<std::string> const> aliases_; // Sorted
+    mutable std::chrono::steady_clock::time_point aliases_until_{};   // When they are looked up again.
     std::size_t open_ = 0;
     bool draining_ = false;
     std::function<void()> emptied_;
 
+    mutable std::mutex traffic_mutex_;
+    mutable traffic traffic_;
+
     bool is_allowed(http_server_request const& request) const;
     std::string tenant_of(http_server_request const& request) const;
-    bool is_ready() const;
     std::shared_ptr<std::vector<std::string> const> aliases() const;
 
     asio::awaitable<void> serve(http_exchange& exchange, request_line& line);
@@ -67,12 +75,16 @@ private:
     asio::awaitable<void> relay_call(http_exchange& exchange, request_line& line, bool chat);
     asio::awaitable<void> relay_whole(http_exchange& exchange, request_line& line, relay_request request);
     asio::awaitable<void> relay_stream(http_exchange& exchange, request_line& line, relay_request request);
+    asio::awaitable<void> refuse(
+        http_exchange& exchange, request_line& line, int status, char const* code, char const* message);
     asio::awaitable<void> fail(http_exchange& exchange, request_line& line, error_answer answer);
     asio::awaitable<void> send(
         http_exchange& exchange, request_line& line, int status, std::string_view type, std::string_view body);
 
     http_server_head head_of(request_line const& line, int status, std::string_view type) const;
     void note(request_line& line, diagnostics const& diag) const;
+    void count(http_exchange& exchange, request_line const& line, diagnostics const& diag, error_code ec,
+        std::uint64_t tokens, std::chrono::steady_clock::time_point first_token);
     void log_line(http_exchange& exchange, request_line const& line) const;
 };
 

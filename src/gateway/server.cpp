@@ -4,17 +4,25 @@
 #include <serin/gateway/server.hpp>
 
 #include "../http/server.hpp"
+#include "admin_service.hpp"
 #include "caller_service.hpp"
 #include "tls_identity.hpp"
 
+#include <serin/config.hpp>
+
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <mutex>
+#include <filesystem>
+#include <optional>
 #include <utility>
 
 namespace serin::gateway {
 namespace {
+
+constexpr std::size_t max_admin_body = 1024 * 1024;
+constexpr std::size_t max_admin_connections = 64;
 
 http_server_params caller_server_params(params const& p)
 {
@@ -28,8 +36,17 @@ http_server_params caller_server_params(params const& p)
     s.idle_timeout = p.limits.idle_timeout;
     s.write_timeout = p.limits.write_timeout;
     s.use_strands = p.several_threads;
-    if (!p.certificate_file.empty())
+    if (!p.certificate_file.empty() || !p.private_key_file.empty())
         s.tls = load_tls_identity(p.certificate_file, p.private_key_file);
+    return s;
+}
+
+http_server_params admin_server_params(params const& p)
+{
+    http_server_params s = caller_server_params(params());
+    s.body_limit = max_admin_body;
+    s.max_connections = max_admin_connections;
+    s.use_strands = p.several_threads;
     return s;
 }
 
@@ -40,39 +57,136 @@ bool is_loopback_address(std::string const& address)
     return !ec && ip.is_loopback();
 }
 
-std::vector<std::string> alias_names(client_params const& p)
+// What a configuration file cannot say.
+client_params without_configuration(client_params const& p)
 {
-    std::vector<std::string> names;
-    for (model_route const& route : p.models)
-        names.push_back(route.name);
-    return names;
+    client_params base;
+    base.thread_safe = p.thread_safe;
+    base.log = p.log;
+    base.seed = p.seed;
+    return base;
 }
 
 } // namespace
 
-class server::impl
+class server::impl final : public administrated, public std::enable_shared_from_this<impl>
 {
 public:
     impl(asio::any_io_executor ex, client_params upstreams, params p)
         : settings(std::move(p)),
-          aliases(alias_names(upstreams)),
-          answers(std::make_shared<serin::client>(ex, std::move(upstreams))),
+          executor(ex),
+          base(without_configuration(upstreams)),
+          began(std::chrono::steady_clock::now()),
+          answers(std::make_shared<serin::client>(ex, upstreams)),
           callers(std::make_shared<caller_service>(answers, settings.tokens, settings.log)),
           listener(ex, caller_server_params(settings), callers),
           deadline(std::make_shared<asio::steady_timer>(ex))
     {
-        callers->set_aliases(aliases);
+        if (!settings.config_path.empty())
+            configuration.emplace(*answers, settings.config_path, base);
     }
 
+    gateway_state state() override;
+    serin::client& client() override { return *answers; }
+    error_code reload(std::string& why) override;
+    error_code check(std::string_view config, std::string& why) override;
+    std::string metrics() override { return {}; }
+
+    error_code listen_for_admin(std::string& why);
+
     params const settings;
-    std::vector<std::string> const aliases;
+    asio::any_io_executor const executor;
+    client_params const base;
+    std::chrono::steady_clock::time_point const began;
     std::shared_ptr<serin::client> const answers;
     std::shared_ptr<caller_service> const callers;
     http_server listener;
+    std::shared_ptr<admin_service> admins;
+    std::optional<http_server> admin_listener;
 
     // Of a drain. Its handler may run when this is gone.
     std::shared_ptr<asio::steady_timer> const deadline;
+
+    std::optional<config_watch> configuration; // Nothing: there is no file.
 };
+
+// --- The administrators' view ---
+
+gateway_state server::impl::state()
+{
+    gateway_state s;
+    s.at = std::chrono::system_clock::now();
+    s.uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - began);
+    s.draining = callers->is_draining();
+    s.connections = listener.connections();
+    s.connection_limit = settings.limits.connections;
+    if (configuration)
+        s.reload_failure = configuration->problem();
+    s.params = answers->params();
+    s.upstreams = answers->upstreams();
+    s.keys = answers->keys();
+    s.rollouts = answers->rollouts();
+    s.figures = callers->figures();
+    s.failures = callers->failures();
+    return s;
+}
+
+error_code server::impl::reload(std::string& why)
+{
+    if (configuration)
+        return configuration->reload(why);
+    diagnostics diag;
+    error_code const ec = answers->reload_keys(diag);
+    why = diag.upstream + ": " + diag.message;
+    return ec;
+}
+
+error_code server::impl::check(std::string_view config, std::string& why)
+{
+    client_params candidate = base;
+    std::string const folder = std::filesystem::path(settings.config_path).parent_path().string();
+    if (error_code const ec = load_config(config, folder, candidate, why))
+        return ec;
+    try
+    {
+        // Opens nothing, and knows the rules that a file alone does not show.
+        asio::io_context nowhere;
+        candidate.log = {};
+        serin::client const trial(nowhere.get_executor(), std::move(candidate));
+    }
+    catch (api_error const& e)
+    {
+        why = e.diag().message;
+        return e.code();
+    }
+    return {};
+}
+
+// --- Listening ---
+
+error_code server::impl::listen_for_admin(std::string& why)
+{
+    admin_params const& a = settings.admin;
+    if (a.address.empty())
+        return {};
+    if (!is_loopback_address(a.address))
+    {
+        why = a.address + ": other machines could reach the admin listener";
+        return errc::insecure_transport;
+    }
+    if (a.token.empty())
+    {
+        why = "the admin listener needs a token";
+        return errc::invalid_argument;
+    }
+    admins = std::make_shared<admin_service>(weak_from_this(), a.token);
+    admin_listener.emplace(executor, admin_server_params(settings), admins);
+    error_code const ec = admin_listener->listen(a.address, a.port);
+    if (ec)
+        why = a.address + ": " + ec.message();
+    admins->set_port(admin_listener->port());
+    return ec;
+}
 
 server::server(asio::any_io_executor ex, client_params upstreams, params p)
     : impl_(std::make_shared<impl>(std::move(ex), std::move(upstreams), std::move(p)))
@@ -94,10 +208,12 @@ error_code server::listen(std::string& why)
         why = p.address + ": other machines could reach it, and no token is asked for";
         return errc::insecure_transport;
     }
-    error_code const ec = impl_->listener.listen(p.address, p.port);
-    if (ec)
+    if (error_code const ec = impl_->listener.listen(p.address, p.port))
+    {
         why = p.address + ": " + ec.message();
-    return ec;
+        return ec;
+    }
+    return impl_->listen_for_admin(why);
 }
 
 unsigned short server::port() const noexcept
@@ -107,13 +223,17 @@ unsigned short server::port() const noexcept
 
 unsigned short server::admin_port() const noexcept
 {
-    return 0;
+    return impl_->admin_listener ? impl_->admin_listener->port() : static_cast<unsigned short>(0);
 }
 
 void server::start()
 {
     impl_->answers->start();
+    if (impl_->configuration)
+        impl_->configuration->start();
     impl_->listener.start();
+    if (impl_->admin_listener)
+        impl_->admin_listener->start();
 }
 
 void server::drain(std::chrono::milliseconds deadline, std::function<void()> done)
@@ -123,10 +243,17 @@ void server::drain(std::chrono::milliseconds deadline, std::function<void()> don
         if (auto const self = weak.lock(); self && !ec)
             self->listener.close();
     });
-    impl_->answers->stop();
     impl_->listener.stop();
-    impl_->callers->drain([timer = impl_->deadline, done = std::move(done)] {
+    impl_->callers->drain([weak = std::weak_ptr<impl>(impl_), timer = impl_->deadline, done = std::move(done)] {
         timer->cancel();
+        if (auto const self = weak.lock())
+        {
+            self->answers->stop();
+            if (self->admin_listener)
+                self->admin_listener->close();
+            if (self->configuration)
+                self->configuration->stop();
+        }
         done();
     });
 }
@@ -136,6 +263,15 @@ void server::close()
     impl_->answers->stop();
     impl_->deadline->cancel();
     impl_->listener.close();
+    if (impl_->admin_listener)
+        impl_->admin_listener->close();
+    if (impl_->configuration)
+        impl_->configuration->stop();
+}
+
+error_code server::reload(std::string& why)
+{
+    return impl_->reload(why);
 }
 
 void server::set_tokens(std::vector<secret> const& tokens)

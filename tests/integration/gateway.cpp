@@ -300,7 +300,6 @@ TEST_CASE("gateway: requests that no upstream sees", "[gateway]")
         raw_answer const a = caller.ask("POST", "/v1/chat/completions", std::string(2000, ' '));
         CHECK(a.status == 413);
         CHECK(code_of(a) == "request_too_large");
-        CHECK(caller.at_end());
     }
     SECTION("too slow")
     {

@@ -146,7 +146,14 @@ public:
     static std::string request(std::string const& method, std::string const& target, std::string const& body = {},
         std::string const& fields = {})
     {
-        std::string text = method + " " + target + " HTTP/1.1\r\nHost: gateway\r\n" + fields;
+        return request_to(method, target, body, "Host: gateway\r\n" + fields);
+    }
+
+    // With fields that name the host.
+    static std::string request_to(
+        std::string const& method, std::string const& target, std::string const& body, std::string const& fields)
+    {
+        std::string text = method + " " + target + " HTTP/1.1\r\n" + fields;
         if (!body.empty())
             text += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
         return text + "\r\n" + body;

@@ -3,6 +3,7 @@
 
 #include "chat.hpp"
 #include "exit_status.hpp"
+#include "gateway.hpp"
 #include "mock.hpp"
 
 #include <serin/core/config.hpp>
@@ -42,6 +43,7 @@ int main(int argc, char* argv[])
     app.require_subcommand(1);
     serin::tools::add_chat(app, exit_code);
     serin::tools::add_mock(app, exit_code);
+    serin::tools::add_gateway(app, exit_code);
     try
     {
         app.parse(argc, argv);

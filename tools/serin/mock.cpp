@@ -3,6 +3,8 @@
 
 #include "mock.hpp"
 
+#include "listen_address.hpp"
+
 #include <serin/mock/provider.hpp>
 #include <serin/mock/script.hpp>
 
@@ -12,7 +14,6 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/system/system_error.hpp>
 
-#include <charconv>
 #include <csignal>
 #include <exception>
 #include <fstream>
@@ -42,31 +43,13 @@ int mock_refuse(std::string const& why)
     return exit_usage;
 }
 
-// Splits "127.0.0.1:80" or "[::1]:80". False if it is neither.
-bool mock_split_address(std::string const& text, std::string& host, unsigned short& port)
-{
-    std::size_t const colon = text.rfind(':');
-    if (colon == std::string::npos)
-        return false;
-    host = text.substr(0, colon);
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-        host = host.substr(1, host.size() - 2);
-    else if (host.find(':') != std::string::npos)
-        return false;
-    if (host == "localhost")
-        host = "127.0.0.1";
-    char const* const last = text.data() + text.size();
-    auto const parsed = std::from_chars(text.data() + colon + 1, last, port);
-    return parsed.ec == std::errc() && parsed.ptr == last;
-}
-
 int run_mock(mock_options const& options)
 {
     mock::provider_params params;
     params.tls = options.tls;
     // Nobody reads the log.
     params.log_capacity = 1;
-    if (!mock_split_address(options.listen, params.host, params.port))
+    if (!split_address(options.listen, params.host, params.port))
         return mock_refuse("--listen " + options.listen + ": not ADDRESS:PORT");
     boost::system::error_code ec;
     auto const address = boost::asio::ip::make_address(params.host, ec);

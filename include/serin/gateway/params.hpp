@@ -50,10 +50,6 @@ struct admin_params
 
     /// Who knows it may administrate. Must not be empty if there is an address.
     secret token = {};
-
-    /// The file that the configuration comes from, for the check of a new one. Empty: paths in a configuration start
-    /// from the current folder.
-    std::string config_path = {};
 };
 
 /// What a gateway is made of, besides its client's parameters.
@@ -78,6 +74,10 @@ struct params
 
     /// Whether several threads run the context.
     bool several_threads = true;
+
+    /// The file that the client's parameters come from. It is watched, and read again when it changes. Empty: there is
+    /// none.
+    std::string config_path = {};
 
     /// The admin listener. None.
     admin_params admin = {};

@@ -48,7 +48,7 @@ public:
     /// The port of the admin listener; 0 if there is none.
     unsigned short admin_port() const noexcept;
 
-    /// Begins to accept, and to watch the keys.
+    /// Begins to accept, and to watch the keys and the configuration file.
     void start();
 
     /// Ends gracefully: accepts no more, lets open answers come to their end and closes those that have not after
@@ -57,6 +57,10 @@ public:
 
     /// Closes everything at once.
     void close();
+
+    /// Reads the configuration file and the keys again. A file that cannot be used leaves everything as it is, and
+    /// `why` says why. Calls under way go on with what they began with; a rollout keeps its stage.
+    error_code reload(std::string& why);
 
     /// Replaces the tokens of callers.
     void set_tokens(std::vector<secret> const& tokens);
