@@ -11,8 +11,16 @@
 
 #include <serin/client.hpp>
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -21,6 +29,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <tuple>
+#include <vector>
 
 #include <unistd.h>
 
@@ -305,4 +316,52 @@ TEST_CASE_METHOD(reload_fixture, "reload: nothing is left behind, whoever ends f
         CHECK(context->stopped());
     }
     client.reset();
+}
+
+TEST_CASE_METHOD(reload_fixture, "reload: with several threads and calls all the time")
+{
+    write(config(1, 1));
+    serin::client_params params;
+    std::string why;
+    REQUIRE_FALSE(serin::load_config_file(path, params, why));
+    boost::asio::io_context context;
+    serin::client client(context.get_executor(), params);
+    std::atomic<bool> stop = false;
+    std::atomic<int> answered = 0;
+    std::atomic<int> failed = 0;
+    auto const call = [&]() -> boost::asio::awaitable<void> {
+        while (!stop)
+        {
+            auto const answer = co_await client.async_chat(ask(), boost::asio::as_tuple(boost::asio::use_awaitable));
+            ++(std::get<0>(answer) ? failed : answered);
+        }
+    };
+    for (int i = 0; i < 6; ++i)
+        boost::asio::co_spawn(boost::asio::make_strand(context), call(), boost::asio::detached);
+    watch.emplace(client, path);
+    watch->start();
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 3; ++i)
+        threads.emplace_back([&] { context.run(); });
+    bool seen = true;
+    for (unsigned weight = 2; weight < 12; ++weight)
+    {
+        replace(weight % 4 == 0 ? "{" : config(1, weight));
+        auto const end = std::chrono::steady_clock::now() + 5s;
+        auto const is_there = [&] {
+            return weight % 4 == 0 ? !watch->problem().empty() : client.params().upstreams.at(1).weight == weight;
+        };
+        while (!is_there() && std::chrono::steady_clock::now() < end)
+            std::this_thread::yield();
+        seen = seen && is_there();
+        if (weight % 3 == 0)
+            watch->reload(why);
+    }
+    CHECK(seen);
+    watch.reset();
+    stop = true;
+    for (auto& t : threads)
+        t.join();
+    CHECK(failed == 0);
+    CHECK(answered > 0);
 }
