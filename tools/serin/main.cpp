@@ -41,6 +41,11 @@ int main(int argc, char* argv[])
     CLI::App app("An LLM client for OpenAI-compatible servers", "serin");
     app.set_version_flag("--version", "serin " SERIN_VERSION);
     app.require_subcommand(1);
+    app.footer("Examples:\n"
+               "  serin chat \"Say hi\" --model gpt-4.1-mini      the key is in OPENAI_API_KEY\n"
+               "  serin chat --model gpt-4.1-mini                a conversation\n"
+               "  serin mock --listen 127.0.0.1:8080             a provider to try things with\n"
+               "serin COMMAND --help tells more.");
     serin::tools::add_chat(app, exit_code);
     serin::tools::add_mock(app, exit_code);
     serin::tools::add_gateway(app, exit_code);

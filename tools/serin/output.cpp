@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 
 #include <poll.h>
 #include <unistd.h>
@@ -40,7 +41,28 @@ std::string one_line(std::string_view text)
     return line;
 }
 
-output::output(int fd) : fd_(fd), terminal_(::isatty(fd) == 1) {}
+output::output(int fd) : fd_(fd), terminal_(::isatty(fd) == 1), colours_(terminal_)
+{
+    // As https://no-color.org has it
+    char const* const no_color = std::getenv("NO_COLOR");
+    char const* const terminal = std::getenv("TERM");
+    if ((no_color && *no_color) || (terminal && std::string_view(terminal) == "dumb"))
+        colours_ = false;
+}
+
+std::string output::styled(style how, std::string_view text) const
+{
+    if (!colours_)
+        return std::string(text);
+    char const* begin = "";
+    switch (how)
+    {
+    case style::bold: begin = "\x1b[1m"; break;
+    case style::faint: begin = "\x1b[2m"; break;
+    case style::error: begin = "\x1b[31m"; break;
+    }
+    return begin + std::string(text) + "\x1b[0m";
+}
 
 void output::write(std::string_view bytes)
 {

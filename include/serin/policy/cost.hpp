@@ -36,7 +36,6 @@ struct price
     std::optional<nano_dollars> reasoning = {};
 
     /// Whether all prices are the same.
-    /// Whether all prices are the same.
     friend bool operator==(price const&, price const&) = default;
 };
 
