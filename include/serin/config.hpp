@@ -49,7 +49,9 @@ public:
     /// watch may outlive its client, which then is not changed any more.
     explicit config_watch(client const& c, std::string path, client_params defaults = {});
 
+    /// The watch goes on; the other one may only be assigned to or destroyed.
     config_watch(config_watch&&) noexcept;
+    /// Ends what it watched, as destroying it does.
     config_watch& operator=(config_watch&& other) noexcept;
     ~config_watch();
 
