@@ -14,28 +14,35 @@
 namespace serin::gateway {
 namespace {
 
-// The caller's own mistake, as the upstream described it.
-void copy_description(error_answer& out, diagnostics const& diag, int status, std::string type)
+// As the upstream described it, or else in our words.
+void describe_failure(error_answer& out, diagnostics const& diag, int status, std::string type, std::string code)
 {
-    out.status = diag.status >= 400 && diag.status < 500 ? diag.status : status;
-    out.type = diag.type.empty() ? std::move(type) : diag.type;
+    out.status = status;
+    if (diag.type.empty() && diag.code.empty())
+    {
+        out.type = std::move(type);
+        out.code = std::move(code);
+        return;
+    }
+    out.type = diag.type;
     out.code = diag.code;
     out.code_is_number = diag.code_is_number;
     out.param = diag.param;
 }
 
-void describe_failure(error_answer& out, int status, std::string type, std::string code)
+// The upstream's status if it is of this class; else `otherwise`.
+int status_from(diagnostics const& diag, int hundreds, int otherwise)
 {
-    out.status = status;
-    out.type = std::move(type);
-    out.code = std::move(code);
+    return diag.status / 100 == hundreds ? diag.status : otherwise;
 }
 
 } // namespace
 
 std::string error_answer::body() const
 {
-    nlohmann::json error = {{"message", message}, {"type", type}, {"param", nullptr}, {"code", nullptr}};
+    nlohmann::json error = {{"message", message}, {"type", nullptr}, {"param", nullptr}, {"code", nullptr}};
+    if (!type.empty())
+        error["type"] = type;
     if (!param.empty())
         error["param"] = param;
     if (!code.empty())
@@ -58,7 +65,7 @@ error_answer answer_to_failure(error_code ec, diagnostics const& diag)
     std::string const kind(kind_name(ec));
     if (ec.category() != serin_category())
     {
-        describe_failure(out, ec == asio::error::operation_aborted ? 503 : 502, "api_error", kind);
+        describe_failure(out, diag, ec == asio::error::operation_aborted ? 503 : 502, "api_error", kind);
         return out;
     }
     switch (static_cast<errc>(ec.value()))
@@ -68,14 +75,14 @@ error_answer answer_to_failure(error_code ec, diagnostics const& diag)
     case errc::context_length_exceeded:
     case errc::content_filtered:
     case errc::refused:
-    case errc::conflict: copy_description(out, diag, 400, "invalid_request_error"); break;
-    case errc::not_found: copy_description(out, diag, 404, "invalid_request_error"); break;
+    case errc::conflict: describe_failure(out, diag, status_from(diag, 4, 400), "invalid_request_error", {}); break;
+    case errc::not_found: describe_failure(out, diag, 404, "invalid_request_error", {}); break;
     case errc::rate_limited:
-        describe_failure(out, 429, "rate_limit_error", "rate_limit_exceeded");
+        describe_failure(out, diag, 429, "rate_limit_error", "rate_limit_exceeded");
         out.retry_after = diag.retry_after;
         break;
     case errc::quota_exhausted:
-        describe_failure(out, 429, "insufficient_quota", "insufficient_quota");
+        describe_failure(out, diag, 429, "insufficient_quota", "insufficient_quota");
         out.retry_is_useless = true;
         break;
     case errc::authentication:
@@ -83,16 +90,18 @@ error_answer answer_to_failure(error_code ec, diagnostics const& diag)
     case errc::invalid_key:
     case errc::redirected:
         // The upstream's text is about the gateway's account: nothing that callers must see.
-        describe_failure(out, 502, "api_error", "upstream_" + kind);
+        out.status = 502;
+        out.code = "upstream_" + kind;
         out.message = "The upstream did not accept the gateway's request.";
         out.retry_is_useless = true;
         break;
+    case errc::server_error: describe_failure(out, diag, status_from(diag, 5, 502), "api_error", kind); break;
     case errc::overloaded:
-    case errc::pool_timeout:
-    case errc::memory_limit:
-        describe_failure(out, 503, "api_error", kind);
+        describe_failure(out, diag, status_from(diag, 5, 503), "api_error", kind);
         out.retry_after = diag.retry_after;
         break;
+    case errc::pool_timeout:
+    case errc::memory_limit: describe_failure(out, diag, 503, "api_error", kind); break;
     case errc::request_timeout:
     case errc::connect_timeout:
     case errc::tls_timeout:
@@ -101,8 +110,8 @@ error_answer answer_to_failure(error_code ec, diagnostics const& diag)
     case errc::first_token_timeout:
     case errc::idle_timeout:
     case errc::token_idle_timeout:
-    case errc::deadline_exceeded: describe_failure(out, 504, "api_error", kind); break;
-    default: describe_failure(out, 502, "api_error", kind); break;
+    case errc::deadline_exceeded: describe_failure(out, diag, 504, "api_error", kind); break;
+    default: describe_failure(out, diag, 502, "api_error", kind); break;
     }
     return out;
 }

@@ -19,9 +19,9 @@ class error_answer
 public:
     int status = 500;
     std::string message;
-    std::string type = "api_error";
-    std::string param; // Empty: null.
-    std::string code;  // Empty: null.
+    std::string type = "api_error"; // Empty: null.
+    std::string param;              // Empty: null.
+    std::string code;               // Empty: null.
     bool code_is_number = false;
     std::optional<std::chrono::milliseconds> retry_after;
     bool retry_is_useless = false; // Callers' libraries would try again for some statuses.

@@ -246,15 +246,15 @@ TEST_CASE("gateway: errors are in OpenAI's shape, with the right status", "[gate
         int status;
         char const* shown_code;
     };
-    auto const e = GENERATE(
-        expected{400, "invalid_request_error", "context_length_exceeded", 400, "context_length_exceeded"},
-        expected{422, "invalid_request_error", "bad", 422, "bad"},
-        expected{401, "invalid_request_error", "invalid_api_key", 502, "upstream_authentication"},
-        expected{403, "permission_error", "", 502, "upstream_permission"},
-        expected{404, "invalid_request_error", "model_not_found", 404, "model_not_found"},
-        expected{429, "requests", "rate_limit_exceeded", 429, "rate_limit_exceeded"},
-        expected{429, "insufficient_quota", "insufficient_quota", 429, "insufficient_quota"},
-        expected{500, "server_error", "", 502, "server_error"}, expected{503, "server_error", "", 503, "overloaded"});
+    auto const e =
+        GENERATE(expected{400, "invalid_request_error", "context_length_exceeded", 400, "context_length_exceeded"},
+            expected{422, "invalid_request_error", "bad", 422, "bad"},
+            expected{401, "invalid_request_error", "invalid_api_key", 502, "upstream_authentication"},
+            expected{403, "permission_error", "", 502, "upstream_permission"},
+            expected{404, "invalid_request_error", "model_not_found", 404, "model_not_found"},
+            expected{429, "requests", "rate_limit_exceeded", 429, "rate_limit_exceeded"},
+            expected{429, "insufficient_quota", "insufficient_quota", 429, "insufficient_quota"},
+            expected{500, "server_error", "", 500, "server_error"}, expected{503, "server_error", "busy", 503, "busy"});
     mock::provider provider;
     provider.set_default(mock::behavior().with_status(e.upstream_status).with_error("the reason", e.type, e.code));
     running_gateway gateway(params_for(provider.base_url()));
