@@ -457,14 +457,12 @@ std::uint64_t client_impl::random_locked() noexcept
 
 std::optional<cache_plan> client_impl::plan_cache(chat_request const& request, bool stream)
 {
-    auto const config = current();
-    return config->params.cache ? cache->plan(*this, *config, request, stream) : std::nullopt;
+    return cache->is_on() ? cache->plan(*this, *current(), request, stream) : std::nullopt;
 }
 
 std::optional<cache_plan> client_impl::plan_cache(relay_request const& request)
 {
-    auto const config = current();
-    return config->params.cache ? cache->plan(*this, *config, request) : std::nullopt;
+    return cache->is_on() ? cache->plan(*this, *current(), request) : std::nullopt;
 }
 
 std::unique_ptr<json_reader> client_impl::take_reader()

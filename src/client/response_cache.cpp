@@ -52,6 +52,7 @@ void response_cache::configure(std::optional<cache_params> const& params)
             refuse_cache("there is no room for anything");
     }
     std::lock_guard const lock(mutex_);
+    is_on_ = params.has_value();
     if (!params)
     {
         store_ = nullptr;

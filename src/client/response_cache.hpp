@@ -58,6 +58,9 @@ public:
     // From now on these parameters hold, as far as the store is concerned. Throws api_error if they cannot be used.
     void configure(std::optional<cache_params> const& params);
 
+    // Whether there is a cache at all; what calls look at first.
+    bool is_on() const noexcept { return is_on_.load(std::memory_order_relaxed); }
+
     // Nothing: the call has nothing to do with the cache. That is so too if its request cannot be sent, which it will
     // find out itself.
     std::optional<cache_plan> plan(
@@ -124,6 +127,7 @@ private:
     seat join_any(std::shared_ptr<client_impl> const& client, cache_plan const& plan, Request const& request);
 
     std::shared_ptr<clock_source> const clock_;
+    std::atomic<bool> is_on_{false};
     std::atomic<std::uint64_t> hits_{0};
     std::atomic<std::uint64_t> misses_{0};
     std::atomic<std::uint64_t> shared_{0};

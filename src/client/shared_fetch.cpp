@@ -152,8 +152,10 @@ void shared_fetch::look_up()
     }
     try
     {
-        plan_.params.store->get(
-            plan_.key.digest, [self = shared_from_this()](cache_store::value text) { self->found(std::move(text)); });
+        plan_.params.store->get(plan_.key.digest, [weak = weak_from_this()](cache_store::value text) {
+            if (auto const self = weak.lock()) // A store may keep this for ever
+                self->found(std::move(text));
+        });
     }
     catch (...)
     {
