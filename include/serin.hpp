@@ -9,6 +9,9 @@
 
 #include <serin/client.hpp>
 #include <serin/config.hpp>
+#include <serin/observe/event_log.hpp>
+#include <serin/observe/metrics.hpp>
+#include <serin/observe/stderr_logger.hpp>
 #include <serin/sse/parser.hpp>
 #include <serin/tools.hpp>
 

@@ -14,6 +14,7 @@
 #include <serin/core/abi.hpp>
 #include <serin/core/boxed.hpp>
 #include <serin/core/initiation.hpp>
+#include <serin/policy/cost_report.hpp>
 #include <serin/raw.hpp>
 
 #include <boost/asio/async_result.hpp>
@@ -223,9 +224,9 @@ public:
     /// @copydoc reload_keys
     error_code reload_keys();
 
-    /// Begins to watch the sources of keys: a key file that is replaced is read again at once. Holds work in the
-    /// context until @ref stop or the client's end. Without it keys are read when the client is made, by @ref
-    /// reload_keys, and when the server does not accept them.
+    /// Begins to watch the sources of keys, so that a key file that is replaced is read again at once, and to look at
+    /// alerts. Holds work in the context until @ref stop or the client's end. Without it keys are read when the client
+    /// is made, by @ref reload_keys, and when the server does not accept them; alerts are silent.
     void start();
 
     /// Ends what @ref start began.
@@ -251,6 +252,9 @@ public:
 
     /// How each upstream is doing.
     std::vector<upstream_status> upstreams() const;
+
+    /// What was spent since the client was made, as far as prices are known, and today's budgets.
+    cost_report costs() const;
 
     /// Where each rollout stands.
     std::vector<rollout_report> rollouts() const;

@@ -6,9 +6,13 @@
 
 #include <serin/core/logger.hpp>
 #include <serin/http/params.hpp>
+#include <serin/observe/alert.hpp>
+#include <serin/observe/observer.hpp>
+#include <serin/policy/budget.hpp>
 #include <serin/policy/cache.hpp>
 #include <serin/policy/health.hpp>
 #include <serin/policy/hedge.hpp>
+#include <serin/policy/price_table.hpp>
 #include <serin/policy/retry.hpp>
 #include <serin/policy/rollout.hpp>
 #include <serin/policy/router.hpp>
@@ -78,6 +82,19 @@ struct client_params
 
     /// Receives log lines. Empty: nothing is logged.
     logger log = {};
+
+    /// Is told what happens in calls: a @ref metrics, an @ref event_log, one of your own, or an @ref observer_list of
+    /// several. Null: nobody is. `reconfigure` does not change it.
+    std::shared_ptr<serin::observer> observer = {};
+
+    /// What models cost, by the name that the upstream is asked for. The price of an upstream goes before.
+    price_table prices = {};
+
+    /// What may be spent in a day.
+    std::vector<budget_params> budgets = {};
+
+    /// When to shout. Looked at between `client::start` and `client::stop`.
+    std::vector<alert_rule> alerts = {};
 
     /// Seed of all random choices, for tests. Not set: from the system.
     std::optional<std::uint64_t> seed = {};

@@ -107,9 +107,11 @@
 #include <serin/src/client/cached_stream.cpp>
 #include <serin/src/client/call.cpp>
 #include <serin/src/client/call_fsm.cpp>
+#include <serin/src/client/call_watch.cpp>
 #include <serin/src/client/client.cpp>
 #include <serin/src/client/client_impl.cpp>
 #include <serin/src/client/config.cpp>
+#include <serin/src/client/config_alerts.cpp>
 #include <serin/src/client/config_file.cpp>
 #include <serin/src/client/config_object.cpp>
 #include <serin/src/client/config_routes.cpp>

@@ -28,7 +28,7 @@ relay_answer answer_of(shared_fetch const& fetch)
     answer.body = fetch.as_sent();
     answer.upstream = fetch.response().upstream;
     answer.request_id = fetch.response().request_id;
-    answer.tokens = fetch.response().usage ? fetch.response().usage->total_tokens : 0;
+    answer.usage = fetch.response().usage;
     return answer;
 }
 
@@ -119,7 +119,10 @@ void cached_whole_call<Request, Response>::on_finished(std::exception_ptr error)
         return;
     }
     Response answer = answer_of<Response>(seat_.fetch());
-    mark_cached(answer, seat_.account());
+    cache_lookup const found = seat_.account();
+    mark_cached(answer, found);
+    if (found != cache_lookup::miss)
+        client_->tell_cache(found);
     seat_.leave();
     handler_(*this, ec_, std::move(answer));
 }

@@ -113,6 +113,8 @@ void cached_stream::account()
 {
     from_cache_ = seat_.account();
     sum_.from_cache = from_cache_ != cache_lookup::miss;
+    if (sum_.from_cache)
+        client_->tell_cache(from_cache_);
 }
 
 // Nothing more will come: what there is is final.

@@ -36,7 +36,7 @@ void call::begin(call_request request)
         mirror_call::launch(client_, config_, r, request_);
 }
 
-void call::begin(call_request request, route const& through)
+void call::begin(call_request request, route const& through, bool copy)
 {
     request_ = std::move(request);
     asked_for_ = route_ = &through;
@@ -46,11 +46,28 @@ void call::begin(call_request request, route const& through)
     auto const total = request_.timeout.value_or(config_->params.timeouts.total);
     set_total_deadline(deadline_after(total));
     deadline_ = add_saturated(client_->clock->now(), total);
+    if (config_->watched())
+        watch_.emplace(*client_, *config_, request_, copy);
 }
 
 task<error_code> call::answer()
 {
-    return try_everybody(start_route());
+    if (error_code const ec = check_budgets())
+        co_return ec;
+    error_code const ec = co_await try_everybody(start_route());
+    co_return ec;
+}
+
+// Those of a single upstream are the business of attempts at it.
+error_code call::check_budgets()
+{
+    if (config_->params.budgets.empty())
+        return {};
+    auto const used_up = client_->forbids({{}, {}, {}, request_.tag, request_.model});
+    if (!used_up)
+        return {};
+    detail_ = describe_budget(*used_up);
+    return errc::budget_exceeded;
 }
 
 task<error_code> call::answer_once()
@@ -79,6 +96,7 @@ task<error_code> call::answer_again(error_code why, std::unique_ptr<request_atte
     call_fsm::step const next = decide(*last_, last_->failure(why));
     if (next.what == call_fsm::action::finish)
         co_return why;
+    tell_goes_on(why, next);
     broken = std::move(last_);
     error_code const ec = co_await try_everybody(next);
     if (!last_)
@@ -136,6 +154,7 @@ task<error_code> call::try_everybody(call_fsm::step next)
     while (ec && fall_back(ec))
     {
         next = start_route();
+        tell_goes_on(ec, next);
         ec = co_await try_until_done(next);
     }
     co_return ec;
@@ -187,6 +206,7 @@ task<error_code> call::try_until_done(call_fsm::step next)
         next = new_key ? call_fsm::step{call_fsm::action::attempt, last_->member()} : decide(*last_, failed);
         if (next.what == call_fsm::action::finish)
             co_return ec;
+        tell_goes_on(ec, next);
     }
 }
 
@@ -212,15 +232,26 @@ task<bool> call::look_for_key(call_failure& failed, key_fate fate)
         co_return false;
     ++reloads_;
     bool const found = co_await keys->force_reload(*this, refused_keys_);
+    if (found)
+        client_->tell(
+            *config_, &observer::on_key_rotated, key_rotated{last_->upstream_name(), key_change::replaced, {}});
     co_return found;
 }
 
-std::unique_ptr<request_attempt> call::next_attempt(std::size_t member, duration waited)
+void call::tell_goes_on(error_code ec, call_fsm::step const& next)
+{
+    if (watch_ && last_)
+        watch_->goes_on(*last_, ec, route_->members[next.target].upstream->params.name, next.delay);
+}
+
+std::unique_ptr<request_attempt> call::next_attempt(std::size_t member, duration waited, bool hedge)
 {
     attempts_.emplace_back();
     attempts_.back().upstream = route_->members[member].upstream->params.name;
     auto made = make_attempt({*client_, *config_, request_, *route_, member, refused_keys_, reports_success()});
     made->set_place(attempts_.size() - 1, waited);
+    if (watch_)
+        made->set_watch(*watch_, hedge);
     return made;
 }
 
@@ -376,7 +407,7 @@ task<error_code> call::race(duration head_start)
             clear_deadline();
             if (auto const beside = client_->hedge(*fsm_, *route_, estimate()))
             {
-                start_racer(next_attempt(*beside, duration()));
+                start_racer(next_attempt(*beside, duration(), true));
                 ++running;
             }
             continue;

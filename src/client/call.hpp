@@ -6,6 +6,7 @@
 
 #include "../core/completion.hpp"
 #include "call_fsm.hpp"
+#include "call_watch.hpp"
 #include "client_impl.hpp"
 #include "request_attempt.hpp"
 
@@ -30,8 +31,8 @@ protected:
     // The call begins: chooses its route and sets its deadline.
     void begin(call_request request);
 
-    // The same with the route given, one of config().
-    void begin(call_request request, route const& through);
+    // The same with the route given, one of config(). `copy`: of a call that is mirrored.
+    void begin(call_request request, route const& through, bool copy = false);
 
     // What the call began with.
     routing const& config() const noexcept { return *config_; }
@@ -64,6 +65,13 @@ protected:
     // Whether the user wants diagnostics of a success too.
     bool reports_success() const noexcept { return diag_ && !diag_->for_failures_only(); }
 
+    // The call has ended: tells whoever watches. The first call counts.
+    void tell_end(error_code ec)
+    {
+        if (watch_)
+            watch_->end(ec, gave_up_, last_.get());
+    }
+
     // Fills the user's diagnostics, if there are any, with the outcome of the call.
     void report(error_code ec, chat_response const* partial);
 
@@ -80,13 +88,15 @@ private:
     call_fsm::step start_route();
     bool fall_back(error_code ec);
     client_impl::estimate estimate() const noexcept;
+    error_code check_budgets();
+    void tell_goes_on(error_code ec, call_fsm::step const& next);
     task<error_code> try_everybody(call_fsm::step next);
     task<error_code> try_until_done(call_fsm::step next);
     task<error_code> race(duration head_start);
     void start_racer(std::unique_ptr<request_attempt> runs);
     void racer_ended(std::size_t race, std::unique_ptr<request_attempt> ran, error_code ec);
     void stop_racers();
-    std::unique_ptr<request_attempt> next_attempt(std::size_t member, duration waited);
+    std::unique_ptr<request_attempt> next_attempt(std::size_t member, duration waited, bool hedge = false);
     void note_end(request_attempt const& ended, error_code ec);
     void note_losers(std::size_t first_place, std::size_t winner);
     task<bool> look_for_key(call_failure& failed, key_fate fate);
@@ -97,6 +107,7 @@ private:
     route const* route_ = nullptr;     // The one whose turn it is
     std::vector<route const*> routes_tried_;
     std::optional<call_fsm> fsm_;
+    std::optional<call_watch> watch_; // None: nobody wants to know
     std::unique_ptr<request_attempt> last_;
     std::vector<attempt> attempts_;
     steady_time deadline_ = steady_time::max(); // On the client's clock

@@ -18,9 +18,14 @@ namespace serin {
 
 client::client(executor_type ex, client_params params)
     : impl_(std::make_shared<client_impl>(std::move(ex), std::move(params)))
-{}
+{
+    impl_->introduce();
+}
 
-client::client(std::shared_ptr<client_impl> impl) noexcept : impl_(std::move(impl)) {}
+client::client(std::shared_ptr<client_impl> impl) noexcept : impl_(std::move(impl))
+{
+    impl_->introduce();
+}
 client::client(client&&) noexcept = default;
 
 client& client::operator=(client&& other) noexcept
@@ -114,12 +119,12 @@ error_code client::reload_keys()
 
 void client::start()
 {
-    impl_->watch_keys(true);
+    impl_->watch(true);
 }
 
 void client::stop()
 {
-    impl_->watch_keys(false);
+    impl_->watch(false);
 }
 
 std::vector<upstream_keys> client::keys() const
@@ -139,6 +144,11 @@ error_code client::reconfigure(client_params params, diagnostics& diag)
 client_params client::params() const
 {
     return impl_->current()->params;
+}
+
+cost_report client::costs() const
+{
+    return impl_->costs();
 }
 
 std::vector<upstream_status> client::upstreams() const

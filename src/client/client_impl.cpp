@@ -46,6 +46,19 @@ double estimated_price(price const& p, client_impl::estimate const& tokens)
     return static_cast<double>(cost_of(usage, p));
 }
 
+void log_safely(logger const& to, log_level level, std::string_view line) noexcept
+{
+    try
+    {
+        if (to)
+            to(level, line);
+    }
+    catch (...)
+    {
+        // A logger that fails must not take the call with it.
+    }
+}
+
 std::string percents(double share)
 {
     return fixed_point(share * 100, share < 0.1 ? 1 : 0) + " %";
@@ -62,7 +75,11 @@ client_impl::client_impl(asio::any_io_executor ex, client_params p, std::shared_
       memory(std::make_shared<memory_budget>(params.limits.buffered)),
       cache(std::make_shared<response_cache>(clock)),
       random_(seed_from(params)),
-      budget_(params.retry)
+      budget_(params.retry),
+      wants_content_(params.observer && params.observer->wants_content()),
+      wants_chunks_(params.observer && params.observer->wants_chunks()),
+      alerts_(std::make_shared<alert_monitor>(executor, params.thread_safe, params.tls, clock,
+          [log = params.log](log_level level, std::string_view line) { log_safely(log, level, line); }))
 {
     connections = std::make_shared<pool>(params.pool, executor, params.thread_safe, group, random_locked());
     context_.executor = executor;
@@ -116,7 +133,94 @@ void client_impl::install(std::shared_ptr<routing> next, steady_time now)
     for (route& r : next->routes)
         r.make_table();
     trouble_ = true;
+    observe(*next);
     routing_ = std::move(next);
+}
+
+// Who is told of what happens under this configuration.
+void client_impl::observe(routing& config)
+{
+    bool const priced = std::ranges::any_of(config.upstreams, [](auto const& u) { return !is_free(u->params.price); });
+    config.books = priced || !config.params.prices.empty() || !config.params.budgets.empty();
+    alerts_->set_rules(config.params.alerts);
+    config.told = params.observer;
+    if (!config.params.alerts.empty() && params.observer)
+        config.told = std::make_shared<observer_list>(std::vector<std::shared_ptr<observer>>{params.observer, alerts_});
+    else if (!config.params.alerts.empty())
+        config.told = alerts_;
+    config.wants_content = wants_content_;
+    config.wants_chunks = wants_chunks_;
+    std::lock_guard const lock(ledger_mutex_);
+    ledger_.set_budgets(config.params.budgets);
+}
+
+void client_impl::introduce()
+{
+    tell(*current(), &observer::on_client, std::weak_ptr<client_state_source const>(shared_from_this()));
+}
+
+void client_impl::tell_cache(cache_lookup found) const noexcept
+{
+    tell(*current(), &observer::on_cache_looked_up, cache_looked_up{found});
+}
+
+void client_impl::book(cost_account const& to, token_usage const& used, nano_dollars cost, routing const& config)
+{
+    std::vector<budget_notice> notices;
+    {
+        std::lock_guard const lock(ledger_mutex_);
+        notices = ledger_.book(to, used, cost, clock->date());
+    }
+    for (budget_notice const& n : notices)
+    {
+        log(log_level::warning, "budget " + n.budget + ": $" + to_dollars(n.spent) + " of $" + to_dollars(n.limit) +
+                                    " are spent today" + (n.refuses ? ", calls are refused" : ""));
+        tell(config, &observer::on_budget_reached, budget_reached{n.budget, n.spent, n.limit, n.refuses});
+    }
+}
+
+std::optional<budget_params> client_impl::forbids(cost_account const& to)
+{
+    std::lock_guard const lock(ledger_mutex_);
+    if (budget_params const* const b = ledger_.forbids(to, clock->date()))
+        return *b;
+    return std::nullopt;
+}
+
+cost_report client_impl::costs()
+{
+    std::lock_guard const lock(ledger_mutex_);
+    return ledger_.report(clock->date());
+}
+
+std::vector<upstream_state_report> client_impl::state() const
+{
+    steady_time const now = clock->now();
+    auto const config = current();
+    std::vector<upstream_state_report> all;
+    for (auto const& u : config->upstreams)
+    {
+        upstream_state_report r;
+        r.upstream = u->params.name;
+        auto const connected = connections->count(*u->host);
+        r.connections_open = connected.live;
+        r.connections_idle = connected.idle;
+        r.waiting_for_connection = connected.waiting;
+        if (u->keys)
+            for (key_health const& k : u->keys->states())
+                ++(k.state == key_state::usable     ? r.keys_good
+                    : k.state == key_state::resting ? r.keys_resting
+                                                    : r.keys_quarantined);
+        all.push_back(std::move(r));
+    }
+    std::lock_guard const lock(mutex_);
+    for (std::size_t i = 0; i < all.size(); ++i)
+    {
+        upstream_record& record = *config->upstreams[i]->record;
+        all[i].retry_budget = static_cast<double>(record.budget.balance(now));
+        all[i].circuit = record.health.at(now);
+    }
+    return all;
 }
 
 // A new share is a new configuration, as any other change.
@@ -131,16 +235,7 @@ void client_impl::rollout_moved()
 
 void client_impl::log(log_level level, std::string_view line) const noexcept
 {
-    if (!params.log)
-        return;
-    try
-    {
-        params.log(level, line);
-    }
-    catch (...)
-    {
-        // A logger that fails must not take the call with it.
-    }
+    log_safely(params.log, level, line);
 }
 
 bool client_impl::all_well(steady_time now)
@@ -272,10 +367,15 @@ void client_impl::begin_use(upstream_use& use)
 }
 
 // Whether the upstream is ejected now, and was not before.
-bool client_impl::end_circuit(circuit& c, circuit::ticket const& t, outcome what, steady_time now)
+bool client_impl::end_circuit(
+    circuit& c, circuit::ticket const& t, outcome what, steady_time now, std::optional<circuit_changed>& change)
 {
+    circuit_state const before = c.at(now);
     bool const ejected = c.end(t, what, now, random_locked());
-    trouble_ = trouble_ || c.at(now) != circuit_state::closed;
+    circuit_state const after = c.at(now);
+    if (before != after)
+        change = circuit_changed{{}, {}, before, after};
+    trouble_ = trouble_ || after != circuit_state::closed;
     return ejected;
 }
 
@@ -287,15 +387,16 @@ void client_impl::end_use(
     route_member const& m = r.members[use.member_];
     bool ejected = false;
     rollout_event event;
+    std::optional<circuit_changed> of_all, of_this; // Models
     {
         std::lock_guard const lock(mutex_);
         upstream_record& u = *m.upstream->record;
         --u.in_flight;
         // That the upstream does not know a model says nothing about others.
         bool const of_model = why == errc::not_found;
-        ejected = end_circuit(u.health, use.upstream_ticket_, of_model ? outcome::neutral : what, now);
+        ejected = end_circuit(u.health, use.upstream_ticket_, of_model ? outcome::neutral : what, now, of_all);
         bool const says = what == outcome::success || of_model;
-        ejected = end_circuit(*m.health, use.model_ticket_, says ? what : outcome::neutral, now) || ejected;
+        ejected = end_circuit(*m.health, use.model_ticket_, says ? what : outcome::neutral, now, of_this) || ejected;
         if (what == outcome::failure && r.policy == route_policy::latency)
             u.latency.failed(took, now);
         if (r.rollout)
@@ -317,12 +418,30 @@ void client_impl::end_use(
     }
     if (ejected && logs())
         log(log_level::warning, m.upstream->params.name + ": ejected after " + std::string(kind_name(why)));
+    if (of_all || of_this)
+    {
+        auto const config = current();
+        for (auto* const change : {&of_all, &of_this})
+        {
+            if (!*change)
+                continue;
+            (*change)->upstream = m.upstream->params.name;
+            if (change == &of_this)
+                (*change)->model = m.model;
+            tell(*config, &observer::on_circuit_changed, **change);
+        }
+    }
     if (event.what != rollout_change::none)
-        tell(event, r.name);
+        moved(event, r.name);
 }
 
-void client_impl::tell(rollout_event const& event, std::string const& model) const
+void client_impl::moved(rollout_event const& event, std::string const& model) const
 {
+    auto const config = current();
+    if (route const* const r = config->find(model))
+        tell(*config, &observer::on_rollout_changed,
+            rollout_changed{model, r->members[r->candidate].upstream->params.name, rollout_change_name(event.what),
+                event.stage, event.share, event.why});
     if (logs())
         log(event.what == rollout_change::rolled_back ? log_level::warning : log_level::info,
             "rollout of " + model + ": " + std::string(rollout_change_name(event.what)) + ", share " +
@@ -354,7 +473,7 @@ rollout_event client_impl::change_rollout(std::string_view model, rollout_event 
             rollout_moved();
     }
     if (event.what != rollout_change::none)
-        tell(event, std::string(model));
+        moved(event, std::string(model));
     return event;
 }
 
@@ -486,8 +605,12 @@ void client_impl::put_reader(std::unique_ptr<json_reader> reader)
         readers_.push_back(std::move(reader));
 }
 
-void client_impl::watch_keys(bool on)
+void client_impl::watch(bool on)
 {
+    if (on)
+        alerts_->start();
+    else
+        alerts_->stop();
     {
         std::lock_guard const lock(mutex_);
         watches_keys_ = on;
@@ -507,10 +630,17 @@ void client_impl::renew_watches()
     if (config)
         for (auto const& u : config->upstreams)
             if (u->keys)
-                if (auto watch = u->keys->watch([weak = weak_from_this()](log_level level, std::string_view line) {
-                        if (auto const self = weak.lock())
+                if (auto watch = u->keys->watch(
+                        [weak = weak_from_this(), upstream = u->params.name](log_level level, std::string_view line) {
+                            auto const self = weak.lock();
+                            if (!self)
+                                return;
                             self->log(level, line);
-                    }))
+                            // A warning is about a source that has no others.
+                            if (level == log_level::info)
+                                self->tell(*self->current(), &observer::on_key_rotated,
+                                    key_rotated{upstream, key_change::replaced, {}});
+                        }))
                     watches.push_back(std::move(watch));
     std::lock_guard const lock(mutex_);
     watches_.swap(watches);

@@ -9,6 +9,8 @@
 #include "../core/fiber_group.hpp"
 #include "../http/memory_budget.hpp"
 #include "../http/pool.hpp"
+#include "../observe/alert_monitor.hpp"
+#include "../policy/cost_ledger.hpp"
 #include "../policy/outcome.hpp"
 #include "../policy/retry_budget.hpp"
 #include "call_fsm.hpp"
@@ -18,9 +20,11 @@
 
 #include <serin/client_params.hpp>
 #include <serin/core/diagnostics.hpp>
+#include <serin/observe/client_state.hpp>
 
 #include <boost/asio/any_completion_executor.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -33,7 +37,7 @@
 namespace serin {
 
 // What the handles of a client and its calls share.
-class client_impl : public std::enable_shared_from_this<client_impl>
+class client_impl : public std::enable_shared_from_this<client_impl>, public client_state_source
 {
 public:
     // Throws api_error if the parameters cannot be used.
@@ -45,6 +49,36 @@ public:
 
     // The configuration of now.
     std::shared_ptr<routing const> current() const;
+
+    // To be called when it is owned: observers learn of it.
+    void introduce();
+
+    // Tells the observer of a configuration, if there is one. What it throws ends here.
+    template <class Event>
+    void tell(routing const& config, void (observer::*what)(Event const&), Event const& event) const noexcept
+    {
+        if (!config.told)
+            return;
+        try
+        {
+            ((*config.told).*what)(event);
+        }
+        catch (...)
+        {
+            log(log_level::error, "the observer has thrown");
+        }
+    }
+
+    void tell_cache(cache_lookup found) const noexcept;
+
+    std::uint64_t next_call_id() noexcept { return last_call_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
+
+    // What was spent, and whether more may be: the name of the budget that forbids it, or nothing.
+    void book(cost_account const& to, token_usage const& used, nano_dollars cost, routing const& config);
+    std::optional<budget_params> forbids(cost_account const& to);
+    cost_report costs();
+
+    std::vector<upstream_state_report> state() const override;
 
     // Puts another one in its place, or says why not.
     error_code reconfigure(client_params p, diagnostics& diag);
@@ -98,8 +132,8 @@ public:
     // Removes every key in use from a text of the server's.
     void scrub(std::string& text) const;
 
-    // Watches the sources of keys from now on, or no longer.
-    void watch_keys(bool on);
+    // Watches the sources of keys and alerts from now on, or no longer.
+    void watch(bool on);
 
     asio::any_io_executor const executor;
     asio::any_completion_executor const completion_executor; // The same, as users' handlers have it.
@@ -121,12 +155,14 @@ private:
     std::uint64_t random_locked() noexcept; // Uniform over all values.
     bool all_well(steady_time now);
     std::span<route_facts const> facts_locked(route const& r, estimate const& tokens, steady_time now);
-    bool end_circuit(circuit& c, circuit::ticket const& t, outcome what, steady_time now);
+    bool end_circuit(
+        circuit& c, circuit::ticket const& t, outcome what, steady_time now, std::optional<circuit_changed>& change);
     void rollout_moved();
+    void observe(routing& config);
     void install(std::shared_ptr<routing> next, steady_time now);
     void renew_watches(); // Not under it
 
-    void tell(rollout_event const& event, std::string const& model) const;
+    void moved(rollout_event const& event, std::string const& model) const;
 
     mutable std::mutex mutex_;
     std::uint64_t random_;
@@ -139,6 +175,13 @@ private:
     std::vector<std::unique_ptr<json_reader>> readers_;
     std::vector<std::shared_ptr<void>> watches_; // Of key sources
     bool watches_keys_ = false;
+    std::atomic<std::uint64_t> last_call_id_{0};
+
+    bool const wants_content_; // Of the observer
+    bool const wants_chunks_;
+    std::shared_ptr<alert_monitor> const alerts_;
+    std::mutex ledger_mutex_;
+    cost_ledger ledger_; // Under it
 };
 
 } // namespace serin

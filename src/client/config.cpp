@@ -3,6 +3,7 @@
 
 #include <serin/config.hpp>
 
+#include "config_alerts.hpp"
 #include "config_file.hpp"
 #include "config_object.hpp"
 #include "config_routes.hpp"
@@ -175,7 +176,9 @@ void read_config_root(config_object root, std::filesystem::path const& base_dir,
         read_config_memory(*std::move(o), p.limits);
     if (auto tls = read_config_tls(root, base_dir))
         p.tls = *std::move(tls);
-    root.not_supported("alerts");
+    p.prices = read_config_prices(root, p.prices);
+    p.budgets = read_config_budgets(root, p.upstreams);
+    p.alerts = read_config_alerts(root, p.upstreams);
     root.no_others();
 }
 

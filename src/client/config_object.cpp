@@ -278,12 +278,6 @@ void config_object::fail_word(std::string_view name, std::vector<std::string_vie
     fail(name, text);
 }
 
-void config_object::not_supported(std::string_view name)
-{
-    if (find(name))
-        fail(name, "is not supported by this version");
-}
-
 void config_object::no_others() const
 {
     if (!object_)

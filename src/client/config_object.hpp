@@ -117,9 +117,6 @@ public:
         fail_word(name, known);
     }
 
-    // Better than to ignore what it asks for.
-    void not_supported(std::string_view name);
-
     // To be called when all known members were asked for.
     void no_others() const;
 

@@ -3,6 +3,8 @@
 
 #include "config_upstreams.hpp"
 
+#include "config_alerts.hpp"
+
 #include "../http/url.hpp"
 
 #include <serin/policy/cost.hpp>
@@ -94,21 +96,6 @@ void read_config_dialect(config_object& o, dialect& out)
     }
     if (name == "openrouter")
         out = dialect::openrouter(std::move(application), std::move(site));
-}
-
-// In dollars for a million tokens.
-price read_config_price(config_object o)
-{
-    price p;
-    nano_dollars amount = 0;
-    o.dollars("input", p.input);
-    o.dollars("output", p.output);
-    if (o.dollars("cached_input", amount))
-        p.cached_input = amount;
-    if (o.dollars("reasoning", amount))
-        p.reasoning = amount;
-    o.no_others();
-    return p;
 }
 
 std::shared_ptr<key_source> read_config_variable(

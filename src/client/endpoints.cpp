@@ -41,16 +41,12 @@ error_code write_chat(routing const& config, chat_request&& asked, bool stream, 
     out.accept = stream ? "text/event-stream" : "application/json";
     out.model = std::move(asked.model);
     out.sticky_key = std::move(asked.sticky_key);
+    out.tag = std::move(asked.tag);
     out.max_answer = static_cast<std::uint64_t>(
         std::max<std::int64_t>(0, asked.max_completion_tokens.value_or(asked.max_tokens.value_or(0))) *
         asked.n.value_or(1));
     out.timeout = asked.timeout;
     return {};
-}
-
-std::uint64_t chat_endpoint::tokens(response const& r) noexcept
-{
-    return r.usage ? r.usage->total_tokens : 0;
 }
 
 error_code chat_endpoint::write(routing const& config, request&& asked, call_request& out, std::string& why)
@@ -70,14 +66,10 @@ error_code embedding_endpoint::write(routing const&, request&& asked, call_reque
     out.path = &dialect::embeddings_path;
     out.model = std::move(asked.model);
     out.sticky_key = std::move(asked.sticky_key);
+    out.tag = std::move(asked.tag);
     out.inputs = asked.input.size();
     out.timeout = asked.timeout;
     return {};
-}
-
-std::uint64_t embedding_endpoint::tokens(response const& r) noexcept
-{
-    return r.usage ? r.usage->total_tokens : 0;
 }
 
 error_code embedding_endpoint::read(

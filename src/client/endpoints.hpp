@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace serin {
 
@@ -32,7 +33,8 @@ struct chat_endpoint
     static error_code write(routing const& config, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
-    static std::uint64_t tokens(response const& r) noexcept;
+    static token_usage const* usage(response const& r) noexcept { return r.usage ? &*r.usage : nullptr; }
+    static std::string_view text(response const& r) noexcept { return r.text(); }
 };
 
 struct embedding_endpoint
@@ -43,7 +45,8 @@ struct embedding_endpoint
     static error_code write(routing const& config, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
-    static std::uint64_t tokens(response const& r) noexcept;
+    static token_usage const* usage(response const& r) noexcept { return r.usage ? &*r.usage : nullptr; }
+    static std::string_view text(response const&) noexcept { return {}; }
 };
 
 struct moderation_endpoint
@@ -54,7 +57,8 @@ struct moderation_endpoint
     static error_code write(routing const& config, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
-    static std::uint64_t tokens(response const&) noexcept { return 0; }
+    static token_usage const* usage(response const&) noexcept { return nullptr; }
+    static std::string_view text(response const&) noexcept { return {}; }
 };
 
 struct models_endpoint
@@ -65,7 +69,8 @@ struct models_endpoint
     static error_code write(routing const& config, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
-    static std::uint64_t tokens(response const&) noexcept { return 0; }
+    static token_usage const* usage(response const&) noexcept { return nullptr; }
+    static std::string_view text(response const&) noexcept { return {}; }
 };
 
 struct raw_endpoint
@@ -76,7 +81,8 @@ struct raw_endpoint
     static error_code write(routing const& config, request&& asked, call_request& out, std::string& why);
     static error_code read(
         json_reader& reader, exchange const& from, std::size_t inputs, response& out, server_error& err);
-    static std::uint64_t tokens(response const&) noexcept { return 0; }
+    static token_usage const* usage(response const&) noexcept { return nullptr; }
+    static std::string_view text(response const&) noexcept { return {}; }
 };
 
 } // namespace serin

@@ -21,7 +21,7 @@ void mirror_call::launch(std::shared_ptr<client_impl> client, std::shared_ptr<ro
     copy.recovery = stream_recovery::fail;
     copy.keep_events = false;
     copy.model_member.clear(); // begin() writes it again.
-    self->begin(std::move(copy), *through.mirror_to);
+    self->begin(std::move(copy), *through.mirror_to, true);
     self->start(self->run());
 }
 

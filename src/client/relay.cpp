@@ -24,7 +24,7 @@ void fill_relayed(relay_request&& asked, call_request& out)
     out.max_answer = asked.body.max_answer;
     out.timeout = asked.timeout;
     out.sticky_key = std::move(asked.body.sticky_key);
-    out.keep_events = asked.body.stream;
+    out.streams = out.keep_events = asked.body.stream;
     out.show_usage = asked.body.asks_for_usage;
 }
 
@@ -40,7 +40,8 @@ struct relay_endpoint
         return {};
     }
 
-    static std::uint64_t tokens(response const& r) noexcept { return r.tokens; }
+    static token_usage const* usage(response const& r) noexcept { return r.usage ? &*r.usage : nullptr; }
+    static std::string_view text(response const& r) noexcept { return r.body; }
 };
 
 struct relay_chat_endpoint : relay_endpoint
@@ -50,7 +51,7 @@ struct relay_chat_endpoint : relay_endpoint
         chat_response parsed;
         if (error_code const ec = read_response(reader, from.body(), parsed, err))
             return ec;
-        out.tokens = chat_endpoint::tokens(parsed);
+        out.usage = std::move(parsed.usage);
         out.body = from.body();
         return {};
     }
@@ -71,7 +72,7 @@ struct relay_embedding_endpoint : relay_endpoint
             if (key_is(m.key, "data"))
                 data = m.value;
             else if (key_is(m.key, "usage") && read_usage(m.value, usage))
-                out.tokens = usage.total_tokens;
+                out.usage = usage;
         }
         if (!data.is_array() || holds_error(root))
             return error_in_answer(root, err);

@@ -15,7 +15,6 @@
 #include <boost/asio/async_result.hpp>
 
 #include <chrono>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,8 +46,8 @@ class relay_answer
 public:
     std::string body; // As the server sent it.
     std::string upstream;
-    std::string request_id;   // The server's name for the request.
-    std::uint64_t tokens = 0; // What it has cost; 0: unknown.
+    std::string request_id;           // The server's name for the request.
+    std::optional<token_usage> usage; // If the server counted
     cache_lookup cache = cache_lookup::off;
 
     relay_answer() {}

@@ -42,6 +42,30 @@ request_attempt::request_attempt(attempt_start start)
       began_(std::chrono::steady_clock::now())
 {}
 
+request_attempt::~request_attempt()
+{
+    tell_end(asio::error::operation_aborted);
+}
+
+void request_attempt::set_watch(call_watch& watch, bool hedge)
+{
+    watch_ = &watch;
+    hedge_ = hedge;
+    watch.attempt_begins(*this, hedge, waited_before_);
+}
+
+// The first time counts.
+void request_attempt::tell_end(error_code ec)
+{
+    if (!watch_)
+        return;
+    auto const took = std::chrono::steady_clock::now() - began_;
+    call_watch& watch = *std::exchange(watch_, nullptr);
+    watch.attempt_ends({watch.info(), trail_place_ + 1, upstream_name(), model(),
+        key_ ? key_->fingerprint() : std::string_view(), hedge_, ec, status_, phase_, watch.now(), took, waited_here_,
+        waited_for_connection_, connection_, tokens_, cost_});
+}
+
 void request_attempt::set_place(std::size_t trail_place, duration waited_before) noexcept
 {
     trail_place_ = trail_place;
@@ -89,6 +113,10 @@ key_fate request_attempt::settle_key(error_code ec)
     call_failure const f = failure(ec);
     key_fate const fate = judge(f.ec, f.should_retry, f.model_configured).key;
     use.turned_away(fate, f.retry_after);
+    if (fate != key_fate::keep && config_.told)
+        client_.tell(config_, &observer::on_key_rotated,
+            key_rotated{upstream_name(), fate == key_fate::quarantine ? key_change::quarantined : key_change::rests,
+                key_->fingerprint()});
     return fate;
 }
 
@@ -98,6 +126,7 @@ void request_attempt::settle_use(error_code ec)
     verdict const v = ec ? judge(f.ec, f.should_retry, f.model_configured) : verdict();
     auto const took = std::chrono::steady_clock::now() - began_ - waited_here_;
     use_.ended(f.ec, v, took, answered_after_);
+    tell_end(ec);
 }
 
 void request_attempt::write_request(exchange& to_send) const
@@ -186,6 +215,12 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
         if (ec)
             co_return ec;
     }
+    if (!config_.params.budgets.empty())
+    {
+        error_code const ec = check_budgets();
+        if (ec)
+            co_return ec;
+    }
     phase_ = call_phase::pool;
     lease connection = client_.connections->try_acquire(*target().host);
     for (int replaced = 0;; ++replaced)
@@ -193,7 +228,9 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
         if (!connection)
         {
             transport_failure failure;
+            auto const from = std::chrono::steady_clock::now();
             connection = co_await client_.connections->acquire(f, *target().host, failure);
+            waited_for_connection_ += std::chrono::steady_clock::now() - from;
             if (failure.ec)
             {
                 phase_ = failure.phase;
@@ -215,6 +252,7 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
         shared_permit_.sent();
         key_use_.pass().sent();
         exchange_.emplace(f, std::move(connection), timeouts, client_.params.limits, client_.memory);
+        connection_ = exchange_->on_used_connection() ? connection_kind::reused : connection_kind::made;
         write_request(*exchange_);
         ec =
             co_await exchange_->begin(through_.members.size() > 1 ? timeouts.first_byte_failover : timeouts.first_byte);
@@ -258,13 +296,28 @@ void request_attempt::learn_limits()
     key_use_.pass().learn(said);
 }
 
-void request_attempt::used(std::uint64_t tokens)
+void request_attempt::used(token_usage const* tokens, error_code ec)
 {
-    if (tokens == 0)
+    if (!tokens || tokens_)
         return;
-    permit_.used(tokens);
-    shared_permit_.used(tokens);
-    key_use_.pass().used(tokens);
+    if (tokens->total_tokens != 0 && !ec)
+    {
+        permit_.used(tokens->total_tokens);
+        shared_permit_.used(tokens->total_tokens);
+        key_use_.pass().used(tokens->total_tokens);
+    }
+    tokens_ = counts_of(*tokens);
+    if (watch_)
+        cost_ = watch_->book(target(), model(), key_ ? key_->fingerprint() : std::string_view(), *tokens);
+}
+
+error_code request_attempt::check_budgets()
+{
+    auto const used_up = client_.forbids({upstream_name(), {}, {}, asked_.tag, asked_.model});
+    if (!used_up)
+        return {};
+    detail_ = describe_budget(*used_up);
+    return errc::budget_exceeded;
 }
 
 void request_attempt::keep_fields()

@@ -9,6 +9,7 @@
 #include "../policy/limit_gate.hpp"
 #include "../policy/shared_gate.hpp"
 #include "call_fsm.hpp"
+#include "call_watch.hpp"
 #include "client_impl.hpp"
 
 #include <serin/chat/dialect.hpp>
@@ -36,6 +37,7 @@ struct call_request
     std::size_t inputs = 0;       // How many items the answer must have; 0: unknown.
     std::uint64_t max_answer = 0; // How many tokens the answer may have; 0: unknown.
     std::string sticky_key;       // What sticky routes stick to; empty: nothing.
+    std::string tag;              // What costs are put down to.
     std::optional<duration> timeout;
     stream_recovery recovery = stream_recovery::fail; // Of the model's route; filled by the call.
     bool keep_events = false; // Of a stream: as text, to be sent on; never begun anew after its first token
@@ -61,10 +63,13 @@ public:
     explicit request_attempt(attempt_start start);
     request_attempt(request_attempt const&) = delete;
     request_attempt& operator=(request_attempt const&) = delete;
-    virtual ~request_attempt() = default;
+    virtual ~request_attempt();
 
     // Where the call keeps its trail entry, and how long the call waited before it.
     void set_place(std::size_t trail_place, duration waited_before) noexcept;
+
+    // Begins to tell of itself. `watch` outlives it.
+    void set_watch(call_watch& watch, bool hedge);
 
     // Asks. No error: the answer is there; of a stream, its first token or its end. What waits longer than `give_up_at`
     // for a limit is not begun. To be awaited to its end, or not at all, and once.
@@ -105,6 +110,12 @@ public:
     void answered(duration took) noexcept { answered_after_ = took; }
 
     std::size_t trail_place() const noexcept { return trail_place_; }
+    std::string const& model() const noexcept { return asks_.model.empty() ? asked_.model : asks_.model; }
+    std::optional<token_counts> const& tokens() const noexcept { return tokens_; }
+
+    // The text of its answer, where there is one.
+    virtual std::string_view answer_text() { return {}; }
+
     std::string const& upstream_name() const noexcept { return target().params.name; }
     call_phase phase() const noexcept { return phase_; }
     int status() const noexcept { return status_; }
@@ -124,8 +135,15 @@ protected:
     // Keeps the header fields of the answer, which goes with the connection.
     void keep_fields();
 
-    // The answer is whole and has cost this many tokens.
-    void used(std::uint64_t tokens);
+    // The answer is whole, or has failed with `ec`, and this is what the server says about its tokens; null: nothing.
+    void used(token_usage const* tokens, error_code ec);
+
+    // A token has come. `last`: when the one before it came; nothing: it is the first.
+    void token_came(steady_time at, std::optional<steady_time> last, std::string_view text)
+    {
+        if (watch_)
+            watch_->token(*this, at, began_, last, text);
+    }
 
     client_impl& client_;
     routing const& config_;
@@ -141,7 +159,8 @@ private:
     task<error_code> take_key(fiber& f);
     void write_request(exchange& to_send) const;
     void learn_limits();
-    std::string const& model() const noexcept { return asks_.model.empty() ? asked_.model : asks_.model; }
+    error_code check_budgets();
+    void tell_end(error_code ec);
 
     std::size_t const member_;
     route const& through_;
@@ -157,6 +176,14 @@ private:
     shared_permit shared_permit_;
     duration waited_here_{}; // For a limit
     steady_time const began_;
+
+    // What is told of it, if somebody watches.
+    call_watch* watch_ = nullptr; // Null once it has ended
+    bool hedge_ = false;
+    duration waited_for_connection_{};
+    connection_kind connection_ = connection_kind::none;
+    std::optional<token_counts> tokens_;
+    nano_dollars cost_ = 0;
 
     bool lasting_ = false; // The upstream will fail in the same way again.
 

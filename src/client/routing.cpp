@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace serin {
@@ -125,6 +127,30 @@ rollout_params mirror_judge(mirror_params const& m)
 }
 
 // Makes a configuration out of parameters, with what can be kept of the one before.
+void check_budgets_and_alerts(client_params const& p)
+{
+    std::set<std::string> names;
+    for (budget_params const& b : p.budgets)
+    {
+        std::string const which = "budget \"" + b.name + "\": ";
+        if (!names.insert(b.name).second)
+            refuse(errc::invalid_argument, which + "the name is given twice");
+        if (b.daily <= 0)
+            refuse(errc::invalid_argument, which + "the amount is not more than 0");
+        if (!(b.warn_at >= 0 && b.warn_at <= 1))
+            refuse(errc::invalid_argument, which + "warn_at is not from 0 to 1");
+    }
+    names.clear();
+    for (alert_rule const& rule : p.alerts)
+    {
+        std::string const which = "alert \"" + alert_name(rule) + "\": ";
+        if (auto const why = alert_problem(rule); !why.empty())
+            refuse(errc::invalid_argument, which + "it " + why);
+        if (!names.insert(alert_name(rule)).second)
+            refuse(errc::invalid_argument, which + "the name is given twice");
+    }
+}
+
 class routing_builder
 {
 public:
@@ -143,6 +169,7 @@ public:
     std::shared_ptr<routing> make()
     {
         check_numbers(made_->params);
+        check_budgets_and_alerts(made_->params);
         for (upstream const& u : made_->params.upstreams)
             add_upstream(u);
         add_default_route();

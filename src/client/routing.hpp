@@ -19,6 +19,7 @@
 #include "../policy/shared_gate.hpp"
 
 #include <serin/client_params.hpp>
+#include <serin/observe/observer.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -108,6 +109,14 @@ public:
     std::vector<std::shared_ptr<upstream_state const>> upstreams;
     std::vector<route> routes;   // The first is of models without one.
     bool obfuscation_off = true; // Every upstream knows the member that turns it off.
+
+    std::shared_ptr<observer> told; // Of what calls do. Null: nobody.
+    bool wants_content = false;     // It does.
+    bool wants_chunks = false;
+    bool books = false; // What tokens cost is known of some, or there are budgets.
+
+    // Whether calls have a watch.
+    bool watched() const noexcept { return told || books; }
 
     // By the name that the caller gave.
     route const& of(std::string_view model) const;

@@ -220,6 +220,7 @@ void shared_fetch::ask()
         origin_ = origin::server;
     }
     cache_->count_miss();
+    client_->tell_cache(cache_lookup::miss);
     auto const self = shared_from_this();
     std::weak_ptr<fiber> call;
     if (plan_.relayed && plan_.key.stream)

@@ -153,6 +153,7 @@ stream_attempt::progress stream_attempt::take_events()
             bool const token = delta->has_token();
             if (token)
             {
+                token_came(last_byte_, has_token_ ? std::optional(last_token_) : std::nullopt, delta->text);
                 has_token_ = opened_ = true;
                 last_token_ = last_byte_;
             }
@@ -239,8 +240,7 @@ stream_attempt::progress stream_attempt::end(error_code ec)
     result_ = ec;
     if (ec)
         keep_fields();
-    else
-        used(chat_endpoint::tokens(response()));
+    used(chat_endpoint::usage(response()), ec);
     return progress::over;
 }
 

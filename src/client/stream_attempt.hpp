@@ -57,6 +57,7 @@ public:
     task<void> drain(fiber& f);
 
     // What has come so far, added up.
+    std::string_view answer_text() override { return response().text(); }
     chat_response const& response() noexcept { return whole_ ? *whole_ : sum_.response(); }
     bool has_anything() noexcept { return response().first() != nullptr; }
 

@@ -228,6 +228,7 @@ void stream_call::on_finished(std::exception_ptr error)
     is_over_ = true;
     if (error)
         result_ = make_error_code(boost::system::errc::not_enough_memory);
+    tell_end(result_);
     if (deliver_open_)
     {
         on_suspended();

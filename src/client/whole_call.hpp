@@ -49,12 +49,14 @@ public:
         {
             result.upstream = upstream_name();
             result.request_id = request_id();
-            used(Endpoint::tokens(result));
         }
+        used(Endpoint::usage(result), ec);
         exchange_->end();
         drop();
         co_return ec;
     }
+
+    std::string_view answer_text() override { return Endpoint::text(result); }
 
     typename Endpoint::response result;
 };
@@ -63,7 +65,8 @@ public:
 //   using request, response
 //   static error_code write(routing const&, request&&, call_request& out, std::string& why)
 //   static error_code read(json_reader&, exchange const&, std::size_t inputs, response& out, server_error& err)
-//   static std::uint64_t tokens(response const&): what it has cost, 0 if that is not known
+//   static token_usage const* usage(response const&): what it has cost; null if that is not known
+//   static std::string_view text(response const&): what the model says; empty if it does not say anything
 template <class Endpoint>
 class whole_call final : public call
 {
@@ -108,6 +111,7 @@ private:
     {
         if (error)
             ec_ = make_error_code(boost::system::errc::not_enough_memory); // Nothing else throws below
+        tell_end(ec_);
         report(ec_, nullptr);
         if (ec_)
             handler_(*this, ec_, response());

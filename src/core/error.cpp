@@ -34,6 +34,7 @@ errc_text text_of(errc e) noexcept
     case errc::content_filtered: return {"content_filtered", "a content filter refused the prompt or the answer"};
     case errc::refused: return {"refused", "the model refused to answer"};
     case errc::quota_exhausted: return {"quota_exhausted", "the account is out of money or quota"};
+    case errc::budget_exceeded: return {"budget_exceeded", "a budget of the client is used up for today"};
     case errc::redirected: return {"redirected", "the server answered with a redirect, which is never followed"};
     case errc::rate_limited: return {"rate_limited", "too many requests or tokens for now"};
     case errc::overloaded: return {"overloaded", "the server has no capacity for now"};

@@ -325,7 +325,7 @@ asio::awaitable<void> caller_service::relay_whole(http_exchange& exchange, reque
     relay_answer const answer = co_await async_relay(*client_, std::move(request), diag,
         asio::bind_cancellation_slot(exchange.gone_slot(), asio::redirect_error(asio::use_awaitable, ec)));
     note(line, diag);
-    count(exchange, line, diag, ec, answer.tokens, {});
+    count(exchange, line, diag, ec, answer.usage ? answer.usage->total_tokens : 0, {});
     if (exchange.client_gone())
     {
         line.cut_off = true;

@@ -82,6 +82,7 @@ error_answer answer_to_failure(error_code ec, diagnostics const& diag)
         out.retry_after = diag.retry_after;
         break;
     case errc::quota_exhausted:
+    case errc::budget_exceeded:
         describe_failure(out, diag, 429, "insufficient_quota", "insufficient_quota");
         out.retry_is_useless = true;
         break;

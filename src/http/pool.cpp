@@ -462,4 +462,10 @@ pool::numbers pool::count() const
     return n;
 }
 
+pool::numbers pool::count(pool_host const& host) const
+{
+    std::lock_guard const lock(mutex_);
+    return {host.state_.live(), host.state_.idle(), host.state_.waiting()};
+}
+
 } // namespace serin

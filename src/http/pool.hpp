@@ -74,6 +74,7 @@ public:
         std::size_t waiting = 0;
     };
     numbers count() const;
+    numbers count(pool_host const& host) const;
 
 private:
     friend class lease;

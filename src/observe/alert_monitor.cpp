@@ -8,6 +8,7 @@
 #include <boost/asio/error.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <tuple>
 #include <utility>
 
@@ -57,8 +58,26 @@ alert_monitor::alert_monitor(
 
 alert_monitor::~alert_monitor() = default;
 
+// In the environment, if it is to be found there.
+void alert_monitor::find_webhook(alert_rule& rule) const
+{
+    if (!rule.webhook.empty() || rule.webhook_env.empty())
+        return;
+    char const* const value = std::getenv(rule.webhook_env.c_str());
+    secret url(value ? value : "");
+    webhook_target target;
+    std::string const problem = url.empty() ? "is not set" : read_webhook(url, target);
+    if (problem.empty())
+        rule.webhook = std::move(url);
+    else
+        log_(log_level::warning, "alert " + alert_name(rule) + ": the environment variable " + rule.webhook_env + ' ' +
+                                     problem + ", alerts are only logged");
+}
+
 void alert_monitor::set_rules(std::vector<alert_rule> rules)
 {
+    for (alert_rule& rule : rules)
+        find_webhook(rule);
     std::lock_guard const lock(mutex_);
     std::vector<entry> fresh;
     fresh.reserve(rules.size());

@@ -51,6 +51,7 @@ private:
     template <class Event>
     void add(Event const& event);
 
+    void find_webhook(alert_rule& rule) const;
     void begin_locked();
     void end_locked() noexcept;
     task<void> check_until_stopped(fiber& f, steady_time::duration interval);

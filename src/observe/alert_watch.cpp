@@ -16,7 +16,7 @@ namespace {
 
 // What says nothing about the service: the caller has cancelled, or asked for what cannot be answered.
 constexpr errc callers_own_errors[] = {errc::invalid_argument, errc::invalid_request, errc::context_length_exceeded,
-    errc::content_filtered, errc::refused, errc::length_limited, errc::too_many_rounds};
+    errc::content_filtered, errc::refused, errc::length_limited, errc::too_many_rounds, errc::budget_exceeded};
 
 bool is_callers_own(error_code const& ec) noexcept
 {

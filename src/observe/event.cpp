@@ -18,6 +18,18 @@ std::string_view operation_name(call_operation o) noexcept
     return "unknown";
 }
 
+std::string_view cache_lookup_name(cache_lookup l) noexcept
+{
+    switch (l)
+    {
+    case cache_lookup::off: return "off";
+    case cache_lookup::hit: return "hit";
+    case cache_lookup::miss: return "miss";
+    case cache_lookup::joined: return "joined";
+    }
+    return "unknown";
+}
+
 std::string_view key_change_name(key_change c) noexcept
 {
     switch (c)

@@ -47,7 +47,7 @@ constexpr metric_description metric_descriptions[] = {
     {"serin.circuit.changes", "", metric_kind::counter, "Changes of the circuit, by the new state."},
     {"serin.keys", "", metric_kind::gauge, "Keys, by how they are."},
     {"serin.key.changes", "", metric_kind::counter, "What has become of keys."},
-    {"serin.cache.lookups", "", metric_kind::counter, "Calls by what the cache of answers had for them."},
+    {"serin.cache.lookups", "", metric_kind::counter, "Requests by what the cache of answers had for them."},
     {"serin.rollout.share", "", metric_kind::gauge, "The share of the requests that a rollout's candidate gets."},
     {"serin.rollout.changes", "", metric_kind::counter, "What has become of rollouts."},
     {"serin.budget.reports", "", metric_kind::counter, "How often a budget had come to where it is reported."},
@@ -284,9 +284,9 @@ void metric_report::add(upstream_series& u, std::chrono::steady_clock::time_poin
 void metric_report::add(metric_series const& all)
 {
     value(metric::calls_active, {}, static_cast<double>(all.active_calls));
-    constexpr std::string_view results[] = {"off", "hit", "miss", "joined"};
-    for (std::size_t i = 1; i < std::size(results); ++i)
-        counter(metric::cache_lookups, with_label({}, "result", results[i]), all.cache_lookups[i]);
+    for (auto const l : {cache_lookup::miss, cache_lookup::hit, cache_lookup::joined})
+        counter(metric::cache_lookups, with_label({}, "result", cache_lookup_name(l)),
+            all.cache_lookups[static_cast<std::size_t>(l)]);
     for (auto const& [model, r] : all.rollouts())
     {
         value(metric::rollout_share, {{"model", model}, {"candidate", r.candidate}}, r.share);

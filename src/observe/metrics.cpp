@@ -141,12 +141,17 @@ void metrics::on_budget_reached(budget_reached const& event)
         ++*n;
 }
 
+void metrics::on_cache_looked_up(cache_looked_up const& event)
+{
+    std::lock_guard const lock(registry_->mutex);
+    ++registry_->series.cache_lookups[static_cast<std::size_t>(event.found)];
+}
+
 void metrics::on_call_ended(call_ended const& event)
 {
     std::lock_guard const lock(registry_->mutex);
     metric_series& s = registry_->series;
     --s.active_calls;
-    ++s.cache_lookups[static_cast<std::size_t>(event.cache)];
     std::string_view const model = event.model.empty() ? event.call.model : event.model;
     model_series& m = s.model(s.upstream(event.upstream), model, event.call.operation);
     find_outcome(m.calls, metric_outcome(event.error)).add(event.took);

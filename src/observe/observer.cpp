@@ -20,6 +20,7 @@ void observer::on_key_rotated(key_rotated const&) {}
 void observer::on_circuit_changed(circuit_changed const&) {}
 void observer::on_rollout_changed(rollout_changed const&) {}
 void observer::on_budget_reached(budget_reached const&) {}
+void observer::on_cache_looked_up(cache_looked_up const&) {}
 void observer::on_call_ended(call_ended const&) {}
 
 observer_list::observer_list(std::vector<std::shared_ptr<observer>> observers) : observers_(std::move(observers))
@@ -111,6 +112,11 @@ void observer_list::on_rollout_changed(rollout_changed const& event)
 void observer_list::on_budget_reached(budget_reached const& event)
 {
     tell(&observer::on_budget_reached, event);
+}
+
+void observer_list::on_cache_looked_up(cache_looked_up const& event)
+{
+    tell(&observer::on_cache_looked_up, event);
 }
 
 void observer_list::on_call_ended(call_ended const& event)

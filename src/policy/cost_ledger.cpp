@@ -25,6 +25,11 @@ std::size_t hash_account(
 
 } // namespace
 
+std::string describe_budget(budget_params const& b)
+{
+    return "the budget \"" + b.name + "\" of $" + to_dollars(b.daily) + " a day is used up";
+}
+
 std::size_t cost_ledger::key_hash::operator()(key const& k) const noexcept
 {
     return hash_account(k.upstream, k.model, k.key, k.tag);

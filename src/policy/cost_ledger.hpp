@@ -36,6 +36,9 @@ struct budget_notice
     bool refuses = false;
 };
 
+// "the budget "daily" of $10.00 a day is used up"
+std::string describe_budget(budget_params const& b);
+
 // Books what is spent, and knows what may be. No clock, no lock. Memory is bounded: when there are too many accounts,
 // what is spent on further ones is booked under "other".
 class cost_ledger

@@ -59,6 +59,7 @@ constexpr verdict_row verdict_table[] = {
     {errc::invalid_request,          true,  false, false, false, false, key_fate::keep},
     {errc::context_length_exceeded,  true,  false, false, false, false, key_fate::keep},
     {errc::content_filtered,         true,  false, false, false, false, key_fate::keep},
+    {errc::budget_exceeded,          false, false, true,  false, false, key_fate::keep},
     {errc::refused,                  false, false, false, false, false, key_fate::keep},
     {errc::length_limited,           false, false, false, false, false, key_fate::keep},
     {errc::too_many_rounds,          false, false, false, false, false, key_fate::keep},

@@ -65,7 +65,6 @@ public:
     duration waited_for_limit{};
     duration waited_for_connection{};
     connection_kind connection = connection_kind::none;
-    cache_lookup cache = cache_lookup::off;
     bool hedge = false;
 
 private:
@@ -90,7 +89,7 @@ private:
             observer_.on_attempt_ended({call, 1, upstream, model, "0123abcd", hedge, ec, status, call_phase::body, now,
                 took, waited_for_limit, waited_for_connection, connection, tokens, cost});
         observer_.on_call_ended(
-            {call, upstream, model, ec, status, give_up::none, 1, now, took, first, tokens, cost, cache, {}});
+            {call, upstream, model, ec, status, give_up::none, 1, now, took, first, tokens, cost, {}});
     }
 
     observer& observer_;

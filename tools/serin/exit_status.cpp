@@ -24,6 +24,7 @@ exit_status exit_status_of(errc cause) noexcept
     case errc::content_filtered:
     case errc::refused:
     case errc::quota_exhausted:
+    case errc::budget_exceeded:
     case errc::redirected: return exit_status::refused;
 
     case errc::rate_limited:

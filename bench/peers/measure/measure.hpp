@@ -33,6 +33,7 @@ struct options
     int threads = 1;
     long history = 0; // Earlier turns of the conversation in every request.
     bool thread_safe = true;
+    bool metrics = false;
 };
 
 inline options parse(int argc, char** argv)
@@ -46,6 +47,11 @@ inline options parse(int argc, char** argv)
         if (name == "--no-thread-safe")
         {
             o.thread_safe = false;
+            continue;
+        }
+        if (name == "--metrics")
+        {
+            o.metrics = true;
             continue;
         }
         if (++i == argc)

@@ -7,6 +7,7 @@
 
 #include <serin/client.hpp>
 #include <serin/core/config.hpp>
+#include <serin/observe/metrics.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -17,6 +18,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -174,6 +176,8 @@ int main(int argc, char** argv)
     }
     params.tls.ca_file = opt.ca;
     params.thread_safe = opt.thread_safe;
+    if (opt.metrics)
+        params.observer = std::make_shared<serin::metrics>();
 
     asio::io_context ctx(opt.threads);
     serin::client client(ctx.get_executor(), std::move(params));

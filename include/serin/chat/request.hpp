@@ -140,6 +140,9 @@ public:
     /// name of a user or of a conversation, as a rule. Never sent. Empty: none.
     std::string sticky_key;
 
+    /// What its cost is put down to: a customer, a feature. Not sent.
+    std::string tag;
+
     /// Replaces the client's deadline for everything: all attempts and the waits between them.
     std::optional<std::chrono::steady_clock::duration> timeout;
 

@@ -60,6 +60,9 @@ enum class errc
     /// The account behind the key is out of money or quota (402, insufficient_quota).
     quota_exhausted,
 
+    /// A budget of the client's own is used up for today: nothing was sent.
+    budget_exceeded,
+
     /// The server answered with a redirect, which is never followed: the key stays at home.
     redirected,
 

@@ -108,6 +108,11 @@ struct alert_rule
     /// post. Empty: none. https, or http to this machine.
     secret webhook = {};
 
+    /// The name of an environment variable that holds the webhook, if it is not given above. Read when the client is
+    /// made and when it is reconfigured; if the variable is not set, or holds no such URL, the log says so and the
+    /// alert goes nowhere else.
+    std::string webhook_env = {};
+
     /// Called with each alert, on the client's executor. Empty: not called. What it throws is swallowed.
     std::function<void(alert const&)> on_alert = {};
 };

@@ -60,15 +60,6 @@ enum class connection_kind
     reused, ///< One that others had used before.
 };
 
-/// What the client's own cache of answers had for a call.
-enum class cache_lookup
-{
-    off,    ///< It was not asked.
-    hit,    ///< The answer.
-    miss,   ///< Nothing.
-    joined, ///< Another call with the same request that was under way, whose answer was shared.
-};
-
 /// A call begins.
 struct call_started
 {
@@ -200,6 +191,24 @@ struct budget_reached
     bool refuses = false;    ///< It is used up, and calls are refused until the day is over.
 };
 
+/// What the client's own cache of answers had for a request.
+enum class cache_lookup
+{
+    off,    ///< It was not asked.
+    hit,    ///< The answer: there is no call.
+    miss,   ///< Nothing: a call follows.
+    joined, ///< An identical request was under way, whose answer was shared: there is no call.
+};
+
+/// The name of a result as it stands in the enumeration.
+std::string_view cache_lookup_name(cache_lookup l) noexcept;
+
+/// The cache of answers was asked.
+struct cache_looked_up
+{
+    cache_lookup found = cache_lookup::miss; ///< What it had.
+};
+
 /// A call has ended.
 struct call_ended
 {
@@ -215,7 +224,6 @@ struct call_ended
     std::optional<std::chrono::steady_clock::duration> first_token; ///< From its start, if one was streamed.
     std::optional<token_counts> tokens;                             ///< What the answer used, if the server said so.
     std::int64_t cost = 0;                                          ///< Of all its attempts, in nano-dollars.
-    cache_lookup cache = cache_lookup::off;                         ///< What the client's cache had.
     std::string_view content; ///< The answer's text. Only for observers that want it.
 };
 

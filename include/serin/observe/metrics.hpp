@@ -72,6 +72,7 @@ public:
     void on_circuit_changed(circuit_changed const& event) override;
     void on_rollout_changed(rollout_changed const& event) override;
     void on_budget_reached(budget_reached const& event) override;
+    void on_cache_looked_up(cache_looked_up const& event) override;
     void on_call_ended(call_ended const& event) override;
 
 private:

@@ -46,6 +46,7 @@ public:
     virtual void on_circuit_changed(circuit_changed const& event);           ///< @copydoc circuit_changed
     virtual void on_rollout_changed(rollout_changed const& event);           ///< @copydoc rollout_changed
     virtual void on_budget_reached(budget_reached const& event);             ///< @copydoc budget_reached
+    virtual void on_cache_looked_up(cache_looked_up const& event);           ///< @copydoc cache_looked_up
     virtual void on_call_ended(call_ended const& event);                     ///< @copydoc call_ended
 };
 
@@ -70,6 +71,7 @@ public:
     void on_circuit_changed(circuit_changed const& event) override;
     void on_rollout_changed(rollout_changed const& event) override;
     void on_budget_reached(budget_reached const& event) override;
+    void on_cache_looked_up(cache_looked_up const& event) override;
     void on_call_ended(call_ended const& event) override;
 
 private:

@@ -248,6 +248,7 @@ TEST_CASE("call_fsm: every cause, with one upstream, with another key, with anot
         {failure(errc::authentication), no, key, other},
         {failure(errc::quota_exhausted), no, key, other},
         {failure(errc::permission), no, no, no},
+        {failure(errc::budget_exceeded), no, no, other},
         {failure(errc::invalid_key), no, no, other},
         {failure(errc::redirected), no, no, other},
         {failure(errc::not_found), no, no, no},

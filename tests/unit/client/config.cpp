@@ -388,7 +388,6 @@ TEST_CASE_METHOD(config_fixture, "config: unknown members are named")
 
 TEST_CASE_METHOD(config_fixture, "config: what this version cannot do is refused rather than ignored")
 {
-    refuse(with(R"("alerts": {})"), "alerts: is not supported by this version");
     refuse(with(R"("cache": {"ttl": "0s"})"), "cache.ttl: must be at least 1 ms");
     refuse(with(R"("cache": {"entries": 5})"), "cache.entries: there is no such setting");
     refuse(with(R"("stream": {"recovery": "no"})"), "stream.recovery: must be \"fail\", \"restart\" or \"buffer\"");
@@ -444,6 +443,78 @@ TEST_CASE_METHOD(config_fixture, "config: prices are taken to the last decimal")
     for (std::string const bad : {"-0.1", "1e-10", "0.1234567891", "1e10", "9000000001", "1e300", "\"1\"", "null"})
         refuse(one("\"price\": {\"reasoning\": " + bad + "}"),
             "upstreams[0].price.reasoning: must be a number of dollars from 0, with at most 9 decimals");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: alerts")
+{
+    REQUIRE_FALSE(load(with(R"("alerts": [{"p99": "500ms", "window": "5m", "webhook_env": "SLACK_WEBHOOK_URL"}])")));
+    REQUIRE(params.alerts.size() == 1);
+    CHECK(params.alerts[0].p99 == 500ms);
+    CHECK(params.alerts[0].window == 5min);
+    CHECK(params.alerts[0].webhook_env == "SLACK_WEBHOOK_URL");
+
+    REQUIRE_FALSE(load(with(R"("alerts": [
+        {"name": "slow", "p50": "1s", "upstream": "default", "model": "fast", "of": "first_token", "min_calls": 5,
+         "hold": "1m", "recovery": "2m", "repeat": "1h"},
+        {"p90": "2s"}, {"error_rate": 0.05}, {"cost_per_hour": 12.5}, {"no_traffic": true}])")));
+    REQUIRE(params.alerts.size() == 5);
+    serin::alert_rule const& first = params.alerts[0];
+    CHECK(first.name == "slow");
+    CHECK(first.p50 == 1s);
+    CHECK(first.upstream == "default");
+    CHECK(first.model == "fast");
+    CHECK(first.latency == serin::alert_latency::first_token);
+    CHECK(first.min_calls == 5);
+    CHECK(first.hold == 1min);
+    CHECK(first.recovery == 2min);
+    CHECK(first.repeat == 1h);
+    CHECK(params.alerts[1].p90 == 2s);
+    CHECK(params.alerts[2].error_rate == 0.05);
+    CHECK(params.alerts[3].cost_per_hour == 12'500'000'000);
+    CHECK(params.alerts[4].no_traffic);
+}
+
+TEST_CASE_METHOD(config_fixture, "config: alerts that make no sense")
+{
+    refuse(with(R"("alerts": {})"), "alerts: must be an array of objects");
+    refuse(with(R"("alerts": [{}])"),
+        "alerts[0]: must have exactly one of p50, p90, p99, error_rate, cost_per_hour and no_traffic");
+    refuse(with(R"("alerts": [{"p99": "1s", "p50": "1s"}])"),
+        "alerts[0]: must have exactly one of p50, p90, p99, error_rate, cost_per_hour and no_traffic");
+    refuse(with(R"("alerts": [{"p99": "1s", "window": "100ms"}])"), "alerts[0]: has a window shorter than a second");
+    refuse(with(R"("alerts": [{"no_traffic": true}, {"no_traffic": true}])"),
+        "alerts[1]: the name \"no traffic\" is given twice");
+    refuse(
+        with(R"("alerts": [{"no_traffic": true, "upstream": "x"}])"), "alerts[0].upstream: there is no upstream \"x\"");
+    refuse(with(R"("alerts": [{"no_traffic": true, "webhook": "x"}])"), "alerts[0].webhook: there is no such setting");
+    refuse(with(R"("alerts": [{"error_rate": 2}])"), "alerts[0].error_rate: must be a number from 0 to 1");
+}
+
+TEST_CASE_METHOD(config_fixture, "config: budgets and a table of prices")
+{
+    REQUIRE_FALSE(load(with(R"("prices": {"gpt-4.1": {"input": 8, "output": 8}},
+        "budgets": [{"daily": 20}, {"name": "shop", "daily": 1.5, "when_over": "warn", "warn_at": 0.5,
+                     "upstream": "default", "model": "fast", "tag": "shop 1"}])")));
+    REQUIRE(params.prices.find("gpt-4.1"));
+    CHECK(params.prices.find("gpt-4.1")->input == 8'000'000'000);
+    REQUIRE(params.budgets.size() == 2);
+    CHECK(params.budgets[0].name == "daily");
+    CHECK(params.budgets[0].daily == 20'000'000'000);
+    CHECK(params.budgets[0].when_over == serin::over_budget::refuse);
+    CHECK(params.budgets[1].name == "shop");
+    CHECK(params.budgets[1].daily == 1'500'000'000);
+    CHECK(params.budgets[1].when_over == serin::over_budget::warn);
+    CHECK(params.budgets[1].warn_at == 0.5);
+    CHECK(params.budgets[1].upstream == "default");
+    CHECK(params.budgets[1].model == "fast");
+    CHECK(params.budgets[1].tag == "shop 1");
+
+    refuse(with(R"("budgets": [{}])"), "budgets[0].daily: must be a number of dollars above 0");
+    refuse(with(R"("budgets": [{"daily": 1}, {"daily": 2}])"), "budgets[1].name: \"daily\" is given twice");
+    refuse(with(R"("budgets": [{"daily": 1, "upstream": "x"}])"), "budgets[0].upstream: there is no upstream \"x\"");
+    refuse(with(R"("prices": [])"), "prices: must be an object of models");
+    refuse(with(R"("prices": {"m": {"input": -1}})"),
+        "prices.m.input: must be a number of dollars from 0, with at most 9 decimals");
 }
 
 TEST_CASE_METHOD(config_fixture, "config: a model names its upstreams")

@@ -193,8 +193,7 @@ TEST_CASE("metrics: circuits, keys, rollouts, budgets and the cache")
     m.on_rollout_changed({"fast", "b", "promoted", 1, 0.3, "why"});
     m.on_rollout_changed({"fast", "b", "rolled_back", 0, 0, "why"});
     m.on_budget_reached({"daily", 1, 1, true});
-    calls.cache = serin::cache_lookup::hit;
-    calls.whole("", "m", 0ms);
+    m.on_cache_looked_up({serin::cache_lookup::hit});
 
     auto const all = m.snapshot(metric_naming::serin, calls.now);
     CHECK(find(all, "serin.circuit.changes", {"a", "open"})->value == 1);

@@ -36,6 +36,7 @@ public:
     void on_circuit_changed(serin::circuit_changed const&) override { note(); }
     void on_rollout_changed(serin::rollout_changed const&) override { note(); }
     void on_budget_reached(serin::budget_reached const&) override { note(); }
+    void on_cache_looked_up(serin::cache_looked_up const&) override { note(); }
     void on_call_ended(serin::call_ended const&) override { note(); }
 
 private:
@@ -47,7 +48,7 @@ private:
     }
 };
 
-constexpr int kinds_of_events = 13;
+constexpr int kinds_of_events = 14;
 
 void tell_all(serin::observer& o)
 {
@@ -64,6 +65,7 @@ void tell_all(serin::observer& o)
     o.on_circuit_changed({.upstream = {}, .model = {}});
     o.on_rollout_changed({.model = {}, .candidate = {}, .what = {}, .why = {}});
     o.on_budget_reached({.budget = {}});
+    o.on_cache_looked_up({});
     o.on_call_ended({.call = call,
         .upstream = {},
         .model = {},

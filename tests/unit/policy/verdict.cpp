@@ -71,6 +71,7 @@ row const rows[] = {
     {errc::authentication, "other counts quarantine", "same other counts quarantine", "other counts quarantine"},
     {errc::quota_exhausted, "other counts rest_long", "same other counts rest_long", "other counts rest_long"},
     {errc::permission, "", "same other", ""},
+    {errc::budget_exceeded, "other", "other", "other"},
     {errc::invalid_key, "other", "other", "other"},
     {errc::redirected, "other counts", "same other counts", "other counts"},
     {errc::not_found, "", "same other", ""},
