@@ -99,7 +99,10 @@ public:
     /// Makes a client whose work runs on `ex`. Throws @ref api_error if the parameters cannot be used:
     /// `errc::invalid_argument`, `errc::invalid_url`, or `errc::insecure_transport` for a key over plain http.
     /// Opens no connection.
-    client(executor_type ex, client_params params);
+    client(executor_type ex, client_params&& params);
+
+    /// @copydoc client(executor_type, client_params&&)
+    client(executor_type ex, client_params const& params);
 
     /// Of the library's own.
     explicit client(std::shared_ptr<client_impl> impl) noexcept;

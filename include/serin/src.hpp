@@ -48,6 +48,7 @@
 #include <serin/src/chat/json_object_writer.cpp>
 #include <serin/src/chat/json_reader.cpp>
 #include <serin/src/chat/json_writer.cpp>
+#include <serin/src/chat/message.cpp>
 #include <serin/src/chat/model_list_wire.cpp>
 #include <serin/src/chat/moderation.cpp>
 #include <serin/src/chat/moderation_wire.cpp>

@@ -18,7 +18,7 @@ constexpr std::size_t longest_message = std::size_t(16) << 10;
 constexpr std::size_t longest_word = 1024; // of code, type and param
 constexpr std::size_t longest_code = 64;   // that is looked up
 
-std::string_view without_blanks(std::string_view text) noexcept
+std::string_view message_without_blanks(std::string_view text) noexcept
 {
     auto const first = text.find_first_not_of(" \t\r\n");
     if (first == std::string_view::npos)
@@ -84,7 +84,7 @@ std::string error_location(json_value from)
 // "detail" or "errors": a text, or an array of texts or of objects with "msg" or "message".
 void read_details(json_value from, server_error& err)
 {
-    set_if_empty(err.message, without_blanks(from.string()), longest_message);
+    set_if_empty(err.message, message_without_blanks(from.string()), longest_message);
     if (!err.message.empty())
         return;
     std::string message;
@@ -350,7 +350,7 @@ void read_error_body(json_reader& reader, std::string_view body, server_error& e
         read_error_object(root, err);
         return;
     }
-    std::string_view const text = without_blanks(body);
+    std::string_view const text = message_without_blanks(body);
     // What looks like a page or like broken JSON is no message to show.
     if (text.empty() || text.front() == '<' || text.front() == '{' || text.front() == '[')
         return;

@@ -109,6 +109,12 @@ void check_metadata(request_check& check, std::map<std::string, std::string> con
 
 } // namespace
 
+chat_request::chat_request(chat_request const&) = default;
+chat_request::chat_request(chat_request&&) noexcept = default;
+chat_request& chat_request::operator=(chat_request const&) = default;
+chat_request& chat_request::operator=(chat_request&&) noexcept = default;
+chat_request::~chat_request() = default;
+
 error_code chat_request::validate(std::string& why) const
 {
     request_check check(why);

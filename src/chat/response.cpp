@@ -5,6 +5,12 @@
 
 namespace serin {
 
+chat_response::chat_response(chat_response const&) = default;
+chat_response::chat_response(chat_response&&) noexcept = default;
+chat_response& chat_response::operator=(chat_response const&) = default;
+chat_response& chat_response::operator=(chat_response&&) noexcept = default;
+chat_response::~chat_response() = default;
+
 serin::message const& chat_response::reply() const noexcept
 {
     static serin::message const none;

@@ -16,8 +16,14 @@
 
 namespace serin {
 
-client::client(executor_type ex, client_params params)
+client::client(executor_type ex, client_params&& params)
     : impl_(std::make_shared<client_impl>(std::move(ex), std::move(params)))
+{
+    impl_->introduce();
+}
+
+client::client(executor_type ex, client_params const& params)
+    : impl_(std::make_shared<client_impl>(std::move(ex), params))
 {
     impl_->introduce();
 }

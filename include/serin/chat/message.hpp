@@ -120,6 +120,13 @@ public:
 
     message() {}
 
+    // Not in the header: every user's file would compile them.
+    message(message const&);                ///< Copies all.
+    message(message&&) noexcept;            ///< Leaves an unspecified message behind.
+    message& operator=(message const&);     ///< Copies all.
+    message& operator=(message&&) noexcept; ///< Leaves an unspecified message behind.
+    ~message();
+
     /// Of this role, with this text.
     message(std::string r, std::string text) : role(std::move(r)), content(std::move(text)) {}
 

@@ -154,6 +154,13 @@ public:
 
     chat_request() {}
 
+    // Not in the header: every user's file would compile them.
+    chat_request(chat_request const&);                ///< Copies all.
+    chat_request(chat_request&&) noexcept;            ///< Leaves an unspecified request behind.
+    chat_request& operator=(chat_request const&);     ///< Copies all.
+    chat_request& operator=(chat_request&&) noexcept; ///< Leaves an unspecified request behind.
+    ~chat_request();
+
     /// For this model.
     explicit chat_request(std::string model_name) : model(std::move(model_name)) {}
 

@@ -91,6 +91,13 @@ public:
 
     chat_response() {}
 
+    // Not in the header: every user's file would compile them.
+    chat_response(chat_response const&);                ///< Copies all.
+    chat_response(chat_response&&) noexcept;            ///< Leaves an unspecified answer behind.
+    chat_response& operator=(chat_response const&);     ///< Copies all.
+    chat_response& operator=(chat_response&&) noexcept; ///< Leaves an unspecified answer behind.
+    ~chat_response();
+
     /// The answer of the lowest index; null if there is none.
     chat_choice const* first() const noexcept { return choices.empty() ? nullptr : &choices.front(); }
 
