@@ -67,10 +67,10 @@ std::string to_percent_text(double share)
     return short_number(share * 100, 3) + " %";
 }
 
-std::string to_dollar_text(double nano_dollars)
+std::string to_dollar_text(double nano)
 {
     char text[64];
-    auto const end = std::to_chars(text, text + sizeof text, nano_dollars / 1e9, std::chars_format::fixed, 2).ptr;
+    auto const end = std::to_chars(text, text + sizeof text, nano / 1e9, std::chars_format::fixed, 2).ptr;
     return "$" + std::string(text, end);
 }
 

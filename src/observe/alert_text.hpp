@@ -18,7 +18,7 @@ std::string to_short_text(std::chrono::steady_clock::duration d);
 std::string to_percent_text(double share);
 
 // "$12.50"
-std::string to_dollar_text(double nano_dollars);
+std::string to_dollar_text(double nano);
 
 // What Slack's incoming webhooks take.
 std::string to_webhook_body(alert const& a);

@@ -88,9 +88,9 @@ log_line& log_line::time(std::string_view name, std::chrono::steady_clock::durat
     return *this;
 }
 
-log_line& log_line::dollars(std::string_view name, std::int64_t nano_dollars)
+log_line& log_line::dollars(std::string_view name, std::int64_t nano)
 {
-    decimals(name, static_cast<double>(nano_dollars) / 1e9, 9);
+    decimals(name, static_cast<double>(nano) / 1e9, 9);
     return *this;
 }
 

@@ -36,7 +36,7 @@ public:
     log_line& time(std::string_view name, std::chrono::steady_clock::duration value);
 
     // An amount of nano-dollars, in dollars.
-    log_line& dollars(std::string_view name, std::int64_t nano_dollars);
+    log_line& dollars(std::string_view name, std::int64_t nano);
 
     std::string take();
 
