@@ -51,7 +51,7 @@ int http_hex_digit(char c) noexcept
     return -1;
 }
 
-std::string_view without_blanks(std::string_view text) noexcept
+std::string_view without_field_blanks(std::string_view text) noexcept
 {
     while (!text.empty() && is_http_blank(text.front()))
         text.remove_prefix(1);
@@ -92,7 +92,7 @@ std::string unfolded(std::string_view text)
     while (!text.empty())
     {
         std::size_t const end = std::min(text.find("\r\n"), text.size());
-        std::string_view const part = without_blanks(text.substr(0, end));
+        std::string_view const part = without_field_blanks(text.substr(0, end));
         if (!joined.empty() && !part.empty())
             joined += ' ';
         joined += part;
@@ -296,7 +296,7 @@ bool response_parser::add_field(std::string_view text, std::size_t name_size)
         text = joined;
     }
     std::string_view const name = text.substr(0, name_size);
-    std::string_view const value = without_blanks(text.substr(name_size + 1));
+    std::string_view const value = without_field_blanks(text.substr(name_size + 1));
     constexpr std::string_view connection = "connection";
     constexpr std::string_view proxy_connection = "proxy-connection";
     constexpr std::string_view content_length = "content-length";
@@ -334,7 +334,7 @@ bool response_parser::set_length(std::string_view value)
     for (;;)
     {
         auto const comma = std::min(value.find(','), value.size());
-        std::string_view const digits = without_blanks(value.substr(0, comma));
+        std::string_view const digits = without_field_blanks(value.substr(0, comma));
         std::uint64_t length = 0;
         for (char const c : digits)
         {
@@ -358,7 +358,7 @@ void response_parser::note_connection(std::string_view value) noexcept
     while (!value.empty())
     {
         auto const comma = std::min(value.find(','), value.size());
-        std::string_view const option = without_blanks(value.substr(0, comma));
+        std::string_view const option = without_field_blanks(value.substr(0, comma));
         says_close_ = says_close_ || header_names_equal(option, "close");
         says_keep_alive_ = says_keep_alive_ || header_names_equal(option, "keep-alive");
         value.remove_prefix(std::min(comma + 1, value.size()));
