@@ -18,9 +18,9 @@ constexpr auto no_body_limit = std::numeric_limits<std::uint64_t>::max();
 
 constexpr std::array<bool, 256> http_token_bytes = [] {
     std::array<bool, 256> is_token{};
-    for (unsigned char const c : std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-        is_token[c] = true;
+    for (char const c : std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+        is_token[static_cast<unsigned char>(c)] = true;
     return is_token;
 }();
 
