@@ -9,6 +9,8 @@
 #include "tls_identity.hpp"
 
 #include <serin/config.hpp>
+#include <serin/observe/metrics.hpp>
+#include <serin/observe/observer.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -67,6 +69,16 @@ client_params without_configuration(client_params const& p)
     return base;
 }
 
+// Whoever observes already goes on.
+client_params observed_by(client_params p, std::shared_ptr<serin::metrics> const& m)
+{
+    if (p.observer)
+        p.observer = std::make_shared<observer_list>(std::vector<std::shared_ptr<observer>>{p.observer, m});
+    else
+        p.observer = m;
+    return p;
+}
+
 } // namespace
 
 class server::impl final : public administrated, public std::enable_shared_from_this<impl>
@@ -77,7 +89,7 @@ public:
           executor(ex),
           base(without_configuration(upstreams)),
           began(std::chrono::steady_clock::now()),
-          answers(std::make_shared<serin::client>(ex, upstreams)),
+          answers(std::make_shared<serin::client>(ex, observed_by(std::move(upstreams), measured))),
           callers(std::make_shared<caller_service>(answers, settings.tokens, settings.log)),
           listener(ex, caller_server_params(settings), callers),
           deadline(std::make_shared<asio::steady_timer>(ex))
@@ -90,7 +102,7 @@ public:
     serin::client& client() override { return *answers; }
     error_code reload(std::string& why) override;
     error_code check(std::string_view config, std::string& why) override;
-    std::string metrics() override { return {}; }
+    std::string metrics() override { return measured->to_prometheus_text(); }
 
     error_code listen_for_admin(std::string& why);
 
@@ -98,6 +110,7 @@ public:
     asio::any_io_executor const executor;
     client_params const base;
     std::chrono::steady_clock::time_point const began;
+    std::shared_ptr<serin::metrics> const measured = std::make_shared<serin::metrics>();
     std::shared_ptr<serin::client> const answers;
     std::shared_ptr<caller_service> const callers;
     http_server listener;

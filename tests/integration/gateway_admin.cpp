@@ -200,6 +200,7 @@ TEST_CASE("gateway admin: the state", "[gateway][admin]")
     CHECK(state["failures"][0]["status"] == 400);
     CHECK(state["failures"][0]["model"] == "fast");
     CHECK(state["connections"] == 1);
+    CHECK_THAT(g.ask("GET", "/metrics").body, ContainsSubstring("serin_"));
 }
 
 TEST_CASE("gateway admin: the feed of the page", "[gateway][admin]")
