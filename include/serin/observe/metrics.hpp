@@ -30,7 +30,7 @@ struct metrics_params
     /// What quantiles are about: the latest time, this long.
     std::chrono::steady_clock::duration window = std::chrono::minutes(5);
 
-    /// Whether the time between the tokens of streams is measured. It costs a few per cent of a stream.
+    /// Whether the time between the tokens of streams is measured. It costs about a tenth of a stream.
     bool time_between_tokens = true;
 
     /// How many upstreams are told apart; further ones are "other". Names come from the configuration, which changes.
