@@ -61,6 +61,7 @@ function(vcpkg_cmake_config_fixup)
     set(share ${PACKAGES}/share/${arg_PACKAGE_NAME})
     file(MAKE_DIRECTORY ${PACKAGES}/share)
     file(RENAME ${PACKAGES}/${arg_CONFIG_PATH} ${share})
+    file(REMOVE_RECURSE ${PACKAGES}/lib/cmake) # As vcpkg does where that is the parent of CONFIG_PATH
     # They now lie two folders below the prefix instead of three.
     file(GLOB files ${share}/*.cmake)
     foreach(file IN LISTS files)
