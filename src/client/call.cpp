@@ -79,8 +79,7 @@ task<error_code> call::answer_once()
         last_->accept_key();
     if (ec || last_->is_complete())
     {
-        last_->settle_use(ec);
-        last_->settle_key(ec);
+        last_->settle(ec);
         last_->drop();
     }
     else
@@ -108,14 +107,7 @@ call_fsm::step call::start_route()
 {
     routes_tried_.push_back(route_);
     fsm_.emplace(config_->params.retry, *route_->table, request_.sticky_key);
-    return client_->start_call(*fsm_, *route_, estimate());
-}
-
-// What the request may use.
-client_impl::estimate call::estimate() const noexcept
-{
-    constexpr std::uint64_t bytes_per_token = 4; // What English text comes to
-    return {request_.body.size() / bytes_per_token, request_.max_answer};
+    return client_->start_call(*fsm_, *route_, request_.estimate());
 }
 
 // The attempts at one model have come to an end with `ec`. Whether another model is to be asked.
@@ -189,14 +181,13 @@ task<error_code> call::try_until_done(call_fsm::step next)
             duration const took = attempts_[last_->trail_place()].duration;
             client_->answered(*config_, *route_, last_->member(), took);
             if (last_->is_complete())
-                last_->settle_use(ec);
+                last_->settle(ec);
             else
                 last_->answered(took);
             co_return ec;
         }
-        last_->settle_use(ec);
         call_failure failed = last_->failure(ec);
-        key_fate const fate = last_->settle_key(ec);
+        key_fate const fate = last_->settle(ec);
         last_->drop();
         clear_deadline();
         bool const new_key = co_await look_for_key(failed, fate);
@@ -273,8 +264,7 @@ void call::note_end(request_attempt const& ended, error_code ec)
 void call::answer_ended(error_code ec)
 {
     note_end(*last_, ec);
-    last_->settle_use(ec);
-    last_->settle_key(ec);
+    last_->settle(ec);
 }
 
 call_fsm::step call::decide(request_attempt const& failed, call_failure failure)
@@ -282,7 +272,8 @@ call_fsm::step call::decide(request_attempt const& failed, call_failure failure)
     // Tokens that stop coming are a silence like any other, where the stream may be begun anew.
     if (failure.ec == errc::token_idle_timeout)
         failure.ec = errc::idle_timeout;
-    call_fsm::step const next = client_->after_failure(*fsm_, *route_, estimate(), failed.member(), failure, deadline_);
+    call_fsm::step const next =
+        client_->after_failure(*fsm_, *route_, request_.estimate(), failed.member(), failure, deadline_);
     gave_up_ = next.why;
     if (client_->logs())
     {
@@ -405,7 +396,7 @@ task<error_code> call::race(duration head_start)
             if (ec != asio::error::timed_out)
                 break;
             clear_deadline();
-            if (auto const beside = client_->hedge(*fsm_, *route_, estimate()))
+            if (auto const beside = client_->hedge(*fsm_, *route_, request_.estimate()))
             {
                 start_racer(next_attempt(*beside, duration(), true));
                 ++running;
@@ -419,9 +410,8 @@ task<error_code> call::race(duration head_start)
             break;
         last_->drop();
         note_end(*last_, ec);
-        last_->settle_use(ec);
         client_->failed_beside(*fsm_, last_->member(), last_->failure(ec));
-        if (last_->settle_key(ec) == key_fate::quarantine)
+        if (last_->settle(ec) == key_fate::quarantine)
             refused_keys_.push_back(last_->key());
     }
     if (running != 0)

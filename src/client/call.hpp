@@ -36,7 +36,6 @@ protected:
 
     // What the call began with.
     routing const& config() const noexcept { return *config_; }
-    route const& through() const noexcept { return *route_; }
 
     // Tries until there is an answer, which last() holds then, or nothing more is to be tried: the last attempt's
     // error.
@@ -87,7 +86,6 @@ private:
 
     call_fsm::step start_route();
     bool fall_back(error_code ec);
-    client_impl::estimate estimate() const noexcept;
     error_code check_budgets();
     void tell_goes_on(error_code ec, call_fsm::step const& next);
     task<error_code> try_everybody(call_fsm::step next);

@@ -38,7 +38,7 @@ rollout_figures public_figures(outcome_figures const& f)
 }
 
 // An answer of unknown length is taken to be as long as the question.
-double estimated_price(price const& p, client_impl::estimate const& tokens)
+double estimated_price(price const& p, token_estimate const& tokens)
 {
     token_usage usage;
     usage.prompt_tokens = tokens.prompt;
@@ -252,7 +252,7 @@ bool client_impl::all_well(steady_time now)
 }
 
 // Of each member of the route. Empty: all can answer, and the policy needs to know nothing else.
-std::span<route_facts const> client_impl::facts_locked(route const& r, estimate const& tokens, steady_time now)
+std::span<route_facts const> client_impl::facts_locked(route const& r, token_estimate const& tokens, steady_time now)
 {
     if (r.members.size() == 1 || (all_well(now) && !r.needs_facts))
         return {};
@@ -278,8 +278,7 @@ std::span<route_facts const> client_impl::facts_locked(route const& r, estimate 
         upstream_state const& u = *r.members[i].upstream;
         bool const is_out = entry != group_entries_.end() && r.table->may_be_picked(i) && (entry++)->out;
         route_facts f;
-        f.available =
-            !is_out && now >= u.record->rests_until && (!u.gate || u.gate->has_room(tokens.prompt + tokens.answer));
+        f.available = !is_out && now >= u.record->rests_until && (!u.gate || u.gate->has_room(tokens.total()));
         if (r.policy == route_policy::cheapest)
             f.price = estimated_price(u.params.price, tokens);
         f.in_flight = u.record->in_flight;
@@ -289,15 +288,15 @@ std::span<route_facts const> client_impl::facts_locked(route const& r, estimate 
     return facts_;
 }
 
-call_fsm::step client_impl::start_call(call_fsm& fsm, route const& r, estimate const& tokens)
+call_fsm::step client_impl::start_call(call_fsm& fsm, route const& r, token_estimate const& tokens)
 {
     steady_time const now = clock->now();
     std::lock_guard const lock(mutex_);
     return fsm.start(r.budgets, now, random_locked(), facts_locked(r, tokens, now));
 }
 
-call_fsm::step client_impl::after_failure(call_fsm& fsm, route const& r, estimate const& tokens, std::size_t member,
-    call_failure const& failure, steady_time deadline)
+call_fsm::step client_impl::after_failure(call_fsm& fsm, route const& r, token_estimate const& tokens,
+    std::size_t member, call_failure const& failure, steady_time deadline)
 {
     steady_time const now = clock->now();
     std::lock_guard const lock(mutex_);
@@ -309,7 +308,7 @@ void client_impl::failed_beside(call_fsm& fsm, std::size_t member, call_failure 
     fsm.failed_beside(member, failure, clock->now());
 }
 
-std::optional<std::size_t> client_impl::hedge(call_fsm& fsm, route const& r, estimate const& tokens)
+std::optional<std::size_t> client_impl::hedge(call_fsm& fsm, route const& r, token_estimate const& tokens)
 {
     steady_time const now = clock->now();
     std::lock_guard const lock(mutex_);

@@ -36,6 +36,15 @@
 
 namespace serin {
 
+// What a request may use, estimated; 0: unknown.
+struct token_estimate
+{
+    std::uint64_t prompt = 0;
+    std::uint64_t answer = 0;
+
+    std::uint64_t total() const noexcept { return prompt + answer; }
+};
+
 // What the handles of a client and its calls share.
 class client_impl : public std::enable_shared_from_this<client_impl>, public client_state_source
 {
@@ -83,18 +92,12 @@ public:
     // Puts another one in its place, or says why not.
     error_code reconfigure(client_params p, diagnostics& diag);
 
-    // The steps of a call's decisions, with the client's budgets, clock and random numbers. `tokens` is what the
-    // request may use, estimated: of its prompt and of its answer.
-    struct estimate
-    {
-        std::uint64_t prompt = 0;
-        std::uint64_t answer = 0;
-    };
-    call_fsm::step start_call(call_fsm& fsm, route const& r, estimate const& tokens);
-    call_fsm::step after_failure(call_fsm& fsm, route const& r, estimate const& tokens, std::size_t member,
+    // The steps of a call's decisions, with the client's budgets, clock and random numbers.
+    call_fsm::step start_call(call_fsm& fsm, route const& r, token_estimate const& tokens);
+    call_fsm::step after_failure(call_fsm& fsm, route const& r, token_estimate const& tokens, std::size_t member,
         call_failure const& failure, steady_time deadline);
     void failed_beside(call_fsm& fsm, std::size_t member, call_failure const& failure);
-    std::optional<std::size_t> hedge(call_fsm& fsm, route const& r, estimate const& tokens);
+    std::optional<std::size_t> hedge(call_fsm& fsm, route const& r, token_estimate const& tokens);
 
     // A call goes on to another model because its own has failed: whether the budget allows it.
     bool pay_for_fallback();
@@ -154,7 +157,7 @@ private:
     // Under the mutex.
     std::uint64_t random_locked() noexcept; // Uniform over all values.
     bool all_well(steady_time now);
-    std::span<route_facts const> facts_locked(route const& r, estimate const& tokens, steady_time now);
+    std::span<route_facts const> facts_locked(route const& r, token_estimate const& tokens, steady_time now);
     bool end_circuit(
         circuit& c, circuit::ticket const& t, outcome what, steady_time now, std::optional<circuit_changed>& change);
     void rollout_moved();

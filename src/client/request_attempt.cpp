@@ -22,9 +22,6 @@ constexpr auto error_body_patience = std::chrono::seconds(5);
 constexpr auto stale_connection_window = std::chrono::seconds(1);
 constexpr int max_replacements = 100; // Every idle connection to the host may be as dead as the first
 
-// Four bytes a token is what English text comes to; the answer's usage corrects it.
-constexpr std::uint64_t bytes_per_token = 4;
-
 constexpr std::string_view request_id_fields[] = {"x-request-id", "request-id", "x-generation-id"};
 
 } // namespace
@@ -105,28 +102,23 @@ task<error_code> request_attempt::take_key(fiber& f)
     co_return error_code();
 }
 
-key_fate request_attempt::settle_key(error_code ec)
-{
-    key_use use = std::move(key_use_);
-    if (!use || !ec)
-        return key_fate::keep;
-    call_failure const f = failure(ec);
-    key_fate const fate = judge(f.ec, f.should_retry, f.model_configured).key;
-    use.turned_away(fate, f.retry_after);
-    if (fate != key_fate::keep && config_.told)
-        client_.tell(config_, &observer::on_key_rotated,
-            key_rotated{upstream_name(), fate == key_fate::quarantine ? key_change::quarantined : key_change::rests,
-                key_->fingerprint()});
-    return fate;
-}
-
-void request_attempt::settle_use(error_code ec)
+key_fate request_attempt::settle(error_code ec)
 {
     call_failure const f = ec ? failure(ec) : call_failure();
     verdict const v = ec ? judge(f.ec, f.should_retry, f.model_configured) : verdict();
     auto const took = std::chrono::steady_clock::now() - began_ - waited_here_;
     use_.ended(f.ec, v, took, answered_after_);
     tell_end(ec);
+
+    key_use use = std::move(key_use_);
+    if (!use || !ec)
+        return key_fate::keep;
+    use.turned_away(v.key, f.retry_after);
+    if (v.key != key_fate::keep && config_.told)
+        client_.tell(config_, &observer::on_key_rotated,
+            key_rotated{upstream_name(), v.key == key_fate::quarantine ? key_change::quarantined : key_change::rests,
+                key_->fingerprint()});
+    return v.key;
 }
 
 void request_attempt::write_request(exchange& to_send) const
@@ -182,7 +174,7 @@ task<error_code> request_attempt::enter(fiber& f, steady_time give_up_at)
     phase_ = call_phase::limit;
     auto const from = std::chrono::steady_clock::now();
     duration again_in{};
-    std::uint64_t const estimate = asked_.body.size() / bytes_per_token + asked_.max_answer;
+    std::uint64_t const estimate = asked_.estimate().total();
     upstream_state const& to = target();
     error_code ec;
     if (to.gate)

@@ -42,6 +42,9 @@ struct call_request
     stream_recovery recovery = stream_recovery::fail; // Of the model's route; filled by the call.
     bool keep_events = false; // Of a stream: as text, to be sent on; never begun anew after its first token
     bool show_usage = false;  // and so is a chunk with the usage alone.
+
+    // Four bytes a token is what English text comes to; the answer's usage corrects it.
+    token_estimate estimate() const noexcept { return {body.size() / 4, max_answer}; }
 };
 
 // What an attempt begins with. All that it refers to outlives it.
@@ -84,14 +87,12 @@ public:
     // An answer has come: the key is good.
     void accept_key() noexcept { key_use_.accepted(); }
 
-    // The attempt has ended, with `ec`. Tells the upstream's keys what that means for the one that it used.
-    key_fate settle_key(error_code ec);
-
     // Fills in what the server said and how far it came.
     void describe(diagnostics& d) const;
 
-    // The attempt has ended, or the answer that it has brought. Tells those who judge the upstream.
-    void settle_use(error_code ec);
+    // The attempt has ended, or the answer that it has brought. Tells those who judge the upstream, and its keys what
+    // that means for the one that was used.
+    key_fate settle(error_code ec);
 
     // What the call's trail holds of it.
     attempt trail_entry(error_code ec) const;

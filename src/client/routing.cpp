@@ -195,7 +195,6 @@ private:
 
     route_member member_of(std::shared_ptr<upstream_state const> u, std::string const& model) const;
     void finish(route& r) const;
-    std::shared_ptr<upstream_state const> upstream_of(std::string_view name) const;
     route& route_of(std::string_view model, std::string const& whose);
 
     routing_context const& context_;
@@ -326,11 +325,6 @@ void routing_builder::add_default_route()
     made_->routes.push_back(std::move(r));
 }
 
-std::shared_ptr<upstream_state const> routing_builder::upstream_of(std::string_view name) const
-{
-    return made_->upstream_named(name);
-}
-
 void routing_builder::add_route(model_route const& m)
 {
     std::string const which = "model \"" + m.name + "\": ";
@@ -347,7 +341,7 @@ void routing_builder::add_route(model_route const& m)
     r.recovery = m.recovery.value_or(made_->params.stream.recovery);
     for (route_target const& t : m.upstreams)
     {
-        auto u = upstream_of(t.upstream);
+        auto u = made_->upstream_named(t.upstream);
         if (!u)
             refuse(errc::invalid_argument, which + "there is no upstream \"" + t.upstream + "\"");
         route_member member = member_of(std::move(u), t.model);
@@ -407,7 +401,7 @@ void routing_builder::add_mirror(mirror_params const& p)
         refuse(errc::invalid_argument, which + "the share is not from 0 to 1");
     if (r.mirror)
         refuse(errc::invalid_argument, which + "there are two");
-    auto u = upstream_of(p.candidate);
+    auto u = made_->upstream_named(p.candidate);
     if (!u)
         refuse(errc::invalid_argument, which + "there is no upstream \"" + p.candidate + "\"");
     if (auto const why = rollout_problem(mirror_judge(p)); !why.empty())
