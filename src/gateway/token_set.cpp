@@ -9,7 +9,6 @@
 #include <openssl/evp.h>
 
 namespace serin::gateway {
-namespace {
 
 std::array<unsigned char, 32> token_digest(std::string_view token)
 {
@@ -17,8 +16,6 @@ std::array<unsigned char, 32> token_digest(std::string_view token)
     EVP_Digest(token.data(), token.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
     return digest;
 }
-
-} // namespace
 
 token_set::token_set(std::vector<secret> const& tokens)
 {

@@ -12,6 +12,9 @@
 
 namespace serin::gateway {
 
+// Stands for a token and tells nothing of it: SHA-256.
+std::array<unsigned char, 32> token_digest(std::string_view token);
+
 // Tokens that give access. Keeps digests only; how long a look-up takes says nothing about them.
 class token_set
 {

@@ -74,17 +74,21 @@ TEST_CASE("gateway cache: callers with other tokens do not share answers")
 {
     mock::provider provider;
     serin::gateway::params p;
-    p.tokens.emplace_back("token-of-one");
-    p.tokens.emplace_back("token-of-two");
+    // Their fingerprints are the same.
+    std::string const one = "token-6170";
+    std::string const two = "token-44637";
+    REQUIRE(serin::secret(one).fingerprint() == serin::secret(two).fingerprint());
+    p.tokens.emplace_back(one);
+    p.tokens.emplace_back(two);
     running_gateway gateway(caching_upstream(provider), p);
     raw_caller caller(gateway.server.port());
     auto const ask_as = [&](std::string const& token) {
         return caller.ask("POST", chats, question(), "Authorization: Bearer " + token + "\r\n").field("x-serin-cache");
     };
-    CHECK(ask_as("token-of-one") == "miss");
-    CHECK(ask_as("token-of-one") == "hit");
-    CHECK(ask_as("token-of-two") == "miss");
-    CHECK(ask_as("token-of-two") == "hit");
+    CHECK(ask_as(one) == "miss");
+    CHECK(ask_as(one) == "hit");
+    CHECK(ask_as(two) == "miss");
+    CHECK(ask_as(two) == "hit");
 }
 
 TEST_CASE("gateway cache: a caller's Cache-Control counts")
