@@ -53,23 +53,46 @@ void shared_permit::reset() noexcept
 
 // ---------------------------------------------------------------------------------------------------------
 
-// Asked once, answered from any thread.
+// Asked once, answered from any thread, and maybe when the one who asked is gone and his context with him.
 struct shared_gate::question
 {
     question(fiber::executor_type const& ex, asio::any_io_executor const& plain_executor)
-        : executor(ex),
-          plain(plain_executor),
-          timer(ex)
+        : plain(plain_executor),
+          executor(ex),
+          timer(std::in_place, ex)
     {}
 
-    fiber::executor_type const executor;
     asio::any_io_executor const plain;
-    asio::steady_timer timer; // Touched on the fiber's executor only
 
     std::mutex mutex;
     bool answered = false;
-    bool dropped = false; // Nobody waits for the answer any more
     std::optional<shared_limits::verdict> answer;
+    // Nothing once nobody waits for the answer any more: they must not outlive the context.
+    std::optional<fiber::executor_type> executor;
+    std::optional<asio::steady_timer> timer; // Touched on the fiber's executor only
+};
+
+// Takes a question back, however the fiber that asked it ends.
+class shared_gate::question_guard
+{
+public:
+    explicit question_guard(question& q) noexcept : question_(q) {}
+    question_guard(question_guard const&) = delete;
+    question_guard& operator=(question_guard const&) = delete;
+
+    ~question_guard() { take_back(); }
+
+    // What is answered later is given back.
+    std::optional<shared_limits::verdict> take_back() noexcept
+    {
+        std::lock_guard const lock(question_.mutex);
+        question_.timer.reset();
+        question_.executor.reset();
+        return question_.answer;
+    }
+
+private:
+    question& question_;
 };
 
 shared_gate::shared_gate(std::shared_ptr<shared_limits> limits, std::string name, rate_limit_params const& params,
@@ -97,19 +120,29 @@ task<std::optional<shared_limits::verdict>> shared_gate::ask(
     fiber& f, double tokens, std::chrono::microseconds max_wait)
 {
     auto const q = std::make_shared<question>(f.get_executor(), executor_);
+    question_guard guard(*q);
     auto const answered = [q, self = shared_from_this(), tokens](std::optional<shared_limits::verdict> v) {
-        bool late = false;
+        std::optional<fiber::executor_type> waits;
         {
             std::lock_guard const lock(q->mutex);
-            late = q->dropped;
+            waits = q->executor;
             q->answered = true;
             q->answer = v;
         }
-        if (late && v && v->admitted)
-            self->give_back(1, tokens);
+        if (!waits)
+        {
+            if (v && v->admitted)
+                self->give_back(1, tokens);
+            return;
+        }
         // Through the plain executor, as limit_gate does it.
-        if (!late)
-            asio::post(q->plain, [q] { asio::dispatch(q->executor, [q] { q->timer.cancel(); }); });
+        asio::post(q->plain, [q, executor = *waits] {
+            asio::dispatch(executor, [q] {
+                std::lock_guard const lock(q->mutex);
+                if (q->timer)
+                    q->timer->cancel();
+            });
+        });
     };
     try
     {
@@ -119,26 +152,16 @@ task<std::optional<shared_limits::verdict>> shared_gate::ask(
     {
         co_return std::nullopt; // As if the others could not be reached
     }
-    struct dropper
-    {
-        question& q;
-        ~dropper()
-        {
-            std::lock_guard const lock(q.mutex);
-            q.dropped = true;
-        }
-    } const drop{*q};
     bool wait = false;
     {
         std::lock_guard const lock(q->mutex);
         wait = !q->answered;
         if (wait)
-            q->timer.expires_at(add_saturated(std::chrono::steady_clock::now(), shared_limits_patience));
+            q->timer->expires_at(add_saturated(std::chrono::steady_clock::now(), shared_limits_patience));
     }
     if (wait)
-        co_await timer_wait(f, q->timer);
-    std::lock_guard const lock(q->mutex);
-    co_return q->answer;
+        co_await timer_wait(f, *q->timer);
+    co_return guard.take_back();
 }
 
 task<error_code> shared_gate::enter(fiber& f, std::uint64_t estimate_tokens, steady_time deadline, shared_permit& out,

@@ -67,6 +67,7 @@ private:
     friend class shared_permit;
 
     struct question;
+    class question_guard;
 
     task<std::optional<shared_limits::verdict>> ask(fiber& f, double tokens, std::chrono::microseconds max_wait);
     void give_back(double requests, double tokens) noexcept;

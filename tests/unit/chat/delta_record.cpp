@@ -164,7 +164,8 @@ TEST_CASE("delta record: a choice that came whole is one piece")
     choice.message.content = "text";
     choice.message.tool_calls.emplace_back("id", "f", "{}");
     choice.finish_reason = "tool_calls";
-    chat_delta const view = delta_record(choice).view();
+    delta_record const record(choice);
+    chat_delta const view = record.view();
     CHECK(view.index == 3);
     CHECK(view.text == "text");
     CHECK(view.tool_calls.size() == 1);
