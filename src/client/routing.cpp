@@ -383,8 +383,8 @@ void routing_builder::add_rollout(rollout_params const& p)
     if (at == r.members.end())
         refuse(
             errc::invalid_argument, which + "the candidate \"" + p.candidate + "\" is none of the model's upstreams");
-    if (r.members.size() < 2)
-        refuse(errc::invalid_argument, which + "the model has no other upstream than the candidate");
+    if (std::ranges::none_of(r.members, [&](route_member const& m) { return &m != &*at && m.weight != 0; }))
+        refuse(errc::invalid_argument, which + "the model has no other upstream with a weight");
     r.candidate = static_cast<std::size_t>(at - r.members.begin());
     route const* const old = before_ ? before_->find(p.model) : nullptr;
     if (old && old->rollout && old->members[old->candidate].upstream->params.name == p.candidate)
@@ -422,7 +422,7 @@ void routing_builder::add_mirror(mirror_params const& p)
 
 } // namespace
 
-mirror_record::mirror_record(mirror_params const& p, steady_time now) : copies(p), judge(mirror_judge(p), now) {}
+mirror_record::mirror_record(mirror_params const& p, steady_time now) : copies(p), judge(mirror_judge(p), now, rollout_counting::for_ever) {}
 
 void route::make_table()
 {

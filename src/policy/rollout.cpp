@@ -286,8 +286,9 @@ double rollout_look_share(std::uint64_t n) noexcept
     return 1 / (sum_of_all * k * log * log);
 }
 
-rollout::rollout(rollout_params params, steady_time now)
-    : last_(now),
+rollout::rollout(rollout_params params, steady_time now, rollout_counting counting)
+    : counting_(counting),
+      last_(now),
       candidate_{outcome_window(rollout_window(params.gates))},
       others_{outcome_window(rollout_window(params.gates))}
 {
@@ -335,7 +336,7 @@ steady_time rollout::move_to(steady_time now) noexcept
 void rollout::add(rollout_side side, outcome what, steady_time::duration call,
     std::optional<steady_time::duration> first_token, steady_time now)
 {
-    if (!is_live())
+    if (!is_live() && counting_ == rollout_counting::until_settled)
         return;
     auto const took = params_.gates.p99_of == rollout_latency::call ? std::optional(call) : first_token;
     side_figures& to = side == rollout_side::candidate ? candidate_ : others_;

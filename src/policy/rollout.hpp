@@ -32,12 +32,19 @@ enum class rollout_side
 // property this one falls about as slowly as possible: the ten thousandth look still has 5 * 10^-7.
 double rollout_look_share(std::uint64_t n) noexcept;
 
+// What came of a rollout is told by the figures that led to it. A mirror gets its copies whatever came of it.
+enum class rollout_counting : bool
+{
+    until_settled,
+    for_ever
+};
+
 // A rollout. Time is passed in: a `now` before the latest one counts as the latest.
 class rollout
 {
 public:
     // Parameters without a problem.
-    rollout(rollout_params params, steady_time now);
+    rollout(rollout_params params, steady_time now, rollout_counting counting = rollout_counting::until_settled);
 
     rollout_params const& params() const noexcept { return params_; }
     rollout_status status() const noexcept { return status_; }
@@ -103,6 +110,7 @@ private:
     rollout_event next_stage(std::string why, steady_time now);
     rollout_event changed(rollout_change what, std::string why);
 
+    rollout_counting counting_;
     rollout_params params_;
     steady_time::duration look_interval_{};
     rollout_status status_ = rollout_status::running;

@@ -458,6 +458,10 @@ TEST_CASE("routing: parameters that cannot be used change nothing")
     bad.rollouts[0].model = "m";
     bad.rollouts[0].candidate = "nobody";
     refused(bad, errc::invalid_argument);
+    bad.rollouts[0].candidate = "a"; // The only one with a weight
+    for (serin::route_target& t : bad.models[0].upstreams)
+        t.weight = t.upstream == "a" ? 1 : 0;
+    refused(bad, errc::invalid_argument);
     bad = p;
     bad.mirrors.emplace_back();
     bad.mirrors[0].model = "nothing";
