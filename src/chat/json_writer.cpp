@@ -171,7 +171,8 @@ void json_writer::number(double value)
     if (value < json_small_number && !std::signbit(value))
     {
         // If the quotient is the same number again, its few digits are the shortest that read back.
-        auto const units = static_cast<std::uint32_t>(value * json_few_decimals + 0.5);
+        auto const units =
+            static_cast<std::uint32_t>(value * json_few_decimals + 0.5); // NOLINT(bugprone-incorrect-roundings): from 0
         if (static_cast<double>(units) / json_few_decimals == value)
         {
             constexpr auto scale = static_cast<std::uint32_t>(json_few_decimals);

@@ -217,7 +217,7 @@ task<error_code> request_attempt::open(fiber& f, steady_time give_up_at)
     lease connection = client_.connections->try_acquire(*target().host);
     for (int replaced = 0;; ++replaced)
     {
-        if (!connection)
+        if (!connection) // NOLINT(bugprone-use-after-move): a lease that was moved from is empty
         {
             transport_failure failure;
             auto const from = std::chrono::steady_clock::now();

@@ -121,7 +121,7 @@ void fiber::run()
 
 // ---------------------------------------------------------------------------------------------------------
 
-fiber_group::fiber_group(asio::any_io_executor ex) : timer_(std::move(ex)) {}
+fiber_group::fiber_group(asio::any_io_executor ex) : timer_(ex) {}
 
 void fiber_group::join(fiber& f) noexcept
 {

@@ -31,7 +31,7 @@ error_code parse_base_url(std::string_view url, origin& out, std::string& why)
     auto const parsed = boost::urls::parse_uri(boost::core::string_view(url.data(), url.size()));
     if (!parsed)
         return refuse("the base URL is not a URL such as https://api.example.com/v1");
-    boost::urls::url_view const u = *parsed;
+    boost::urls::url_view const& u = *parsed;
 
     if (u.scheme_id() != boost::urls::scheme::http && u.scheme_id() != boost::urls::scheme::https)
         return refuse("the base URL must begin with https:// or http://");
