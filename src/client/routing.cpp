@@ -422,7 +422,10 @@ void routing_builder::add_mirror(mirror_params const& p)
 
 } // namespace
 
-mirror_record::mirror_record(mirror_params const& p, steady_time now) : copies(p), judge(mirror_judge(p), now, rollout_counting::for_ever) {}
+mirror_record::mirror_record(mirror_params const& p, steady_time now)
+    : copies(p),
+      judge(mirror_judge(p), now, rollout_counting::for_ever)
+{}
 
 void route::make_table()
 {
