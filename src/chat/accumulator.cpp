@@ -3,6 +3,7 @@
 
 #include "accumulator.hpp"
 
+#include "../core/utf8.hpp"
 #include "json_writer.hpp"
 
 #include <algorithm>
@@ -12,6 +13,7 @@ namespace serin {
 namespace {
 
 constexpr std::size_t max_kept_members = 128;
+constexpr std::size_t longest_kept_head = 1024;
 
 std::string_view trimmed_data(std::string_view data) noexcept
 {
@@ -116,8 +118,21 @@ error_code accumulator::put(std::string_view event_type, std::string_view data)
     }
     ++event_;
 
-    bool const is_error = event_type == "error";
+    error_code const ec = read_text(text, event_type == "error");
+    if (ec)
+        return ec;
+    return kept_bytes_ > max_bytes_ ? fail(errc::response_too_large) : error_code();
+}
+
+error_code accumulator::read_text(std::string_view text, bool is_error)
+{
     json_value root;
+    // Nearly half of a chunk is the same in each.
+    if (!is_error && !head_.empty() && text.starts_with(head_) && reader_.parse_members_from(text, head_.size(), root))
+    {
+        error_code const ec = read_chunk(root, false);
+        return ec ? fail(ec) : ec;
+    }
     if (!reader_.parse(text, root))
     {
         if (is_error)
@@ -135,9 +150,18 @@ error_code accumulator::put(std::string_view event_type, std::string_view data)
         return error_.empty() ? malformed() : fail(classify(200, error_));
     }
     error_code const ec = read_chunk(root, is_error);
-    if (ec)
-        return fail(ec);
-    return kept_bytes_ > max_bytes_ ? fail(errc::response_too_large) : error_code();
+    remember_head(text);
+    return ec ? fail(ec) : ec;
+}
+
+void accumulator::remember_head(std::string_view text)
+{
+    head_.clear();
+    std::string_view const head = text.substr(0, std::min(head_size_, text.size()));
+    // Not where a byte order mark or invalid UTF-8 has moved what the reader holds.
+    if (!head.empty() && head.size() <= longest_kept_head && text.substr(head.size()).starts_with("\"choices\"") &&
+        head.front() == '{' && is_valid_utf8(head))
+        head_ = head;
 }
 
 error_code accumulator::put_last(std::string_view event_type, std::string_view data)
@@ -208,6 +232,7 @@ chat_response accumulator::take()
     pending_calls_.clear();
     next_ = 0;
     states_.clear();
+    head_.clear();
     return std::move(response_);
 }
 
@@ -227,6 +252,8 @@ std::string_view accumulator::append(std::string& to, std::string_view piece)
 error_code accumulator::read_chunk(json_value root, bool is_error)
 {
     bool may_hold_error = false;
+    bool again_the_same = true; // All so far is what does not change a second time.
+    head_size_ = 0;
     bool has_usage = false;
     bool no_choices = false;
     error_code choices_error;
@@ -251,11 +278,17 @@ error_code accumulator::read_chunk(json_value root, bool is_error)
         }
         else if (key_is(field.key, "choices"))
         {
+            if (again_the_same && !may_hold_error)
+                head_size_ = reader_.position_of_key(field.key);
+            again_the_same = false;
             no_choices = field.value.is_array() && !field.value.has_content();
             choices_error = read_choices(field.value);
         }
         else if (key_is(field.key, "usage"))
+        {
+            again_the_same = false;
             has_usage = take_usage(field.value) || has_usage;
+        }
         else if (key_is(field.key, "system_fingerprint"))
         {
             if (response_.system_fingerprint.empty())
@@ -271,11 +304,15 @@ error_code accumulator::read_chunk(json_value root, bool is_error)
             may_hold_error = true;
         else if (key_is(field.key, "x_groq"))
         {
+            again_the_same = false;
             read_groq(field.value, has_usage);
             keep(extra_, field.key, field.value);
         }
         else if (!key_is(field.key, "obfuscation"))
+        {
+            again_the_same = false;
             keep(extra_, field.key, field.value);
+        }
     }
     if (response_.object.empty())
         response_.object = "chat.completion";

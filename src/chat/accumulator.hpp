@@ -79,6 +79,8 @@ class accumulator
     error_code failure_;
     server_error error_;
     json_reader reader_;
+    std::string head_; // How the last chunk began, up to its choices, if a chunk that begins so says nothing new.
+    std::size_t head_size_ = 0; // Of the chunk being read; 0: it may say something
     chat_response response_;
     std::vector<choice_state> states_; // as in response_.choices
     member_store extra_;
@@ -89,6 +91,8 @@ class accumulator
 
     error_code fail(error_code ec) noexcept;
     error_code malformed() noexcept;
+    error_code read_text(std::string_view text, bool is_error);
+    void remember_head(std::string_view text);
     error_code read_chunk(json_value root, bool is_error);
     error_code read_choices(json_value from);
     error_code read_choice(json_value from, int position);

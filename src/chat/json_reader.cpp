@@ -129,6 +129,22 @@ bool json_reader::parse(std::string_view text, json_value& root)
     return true;
 }
 
+bool json_reader::parse_members_from(std::string_view text, std::size_t at, json_value& root)
+{
+    root = json_value();
+    text.remove_prefix(at - 1);
+    if (!load(text))
+        return false;
+    buffer_[0] = '{'; // instead of a comma or a blank
+    char const* const end = walk(buffer_.get());
+    if (!end || skip_json_blanks(end) != buffer_.get() + text.size())
+        return false;
+    if (seen_.has_non_ascii() && !is_valid_utf8(text))
+        return false;
+    root = json_value(this, 0);
+    return root.has_content(); // No member may follow a brace, but not a comma
+}
+
 bool json_reader::parse_exact(std::string_view text, json_value& root)
 {
     root = json_value();

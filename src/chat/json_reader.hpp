@@ -133,6 +133,18 @@ public:
     /// Takes a text. False if it is not JSON, nests deeper than 256, or has more than 8 million values.
     bool parse(std::string_view text, json_value& root);
 
+    /// Takes what a text is from `at` on as an object: what stands before was seen in another text, where a member of
+    /// the outermost object began at `at`. False too if there is no member.
+    bool parse_members_from(std::string_view text, std::size_t at, json_value& root);
+
+    /// Where in the text the key of a member begins, its quote: if it has no escapes, and nothing before it was
+    /// repaired or left out.
+    std::size_t position_of_key(std::string_view key) const noexcept
+    {
+        return static_cast<std::size_t>(
+            reinterpret_cast<std::uintptr_t>(key.data()) - reinterpret_cast<std::uintptr_t>(buffer_.get()) - 1);
+    }
+
     /// The same without leniency, for texts that are to be passed on as they are.
     bool parse_exact(std::string_view text, json_value& root);
 

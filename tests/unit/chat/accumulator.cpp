@@ -622,3 +622,98 @@ TEST_CASE("stream: of members that come twice in a delta the first counts, so th
     CHECK(m.function_call->name == "n");
     CHECK(m.function_call->arguments == "o");
 }
+
+TEST_CASE("stream: chunks that begin alike add up as ones that do not")
+{
+    std::string const head =
+        R"({"id":"c","object":"chat.completion.chunk","created":5,"model":"m","service_tier":"a",)";
+    std::string const other = R"({"model":"m","id":"c","created":5, "service_tier":"a",)";
+    auto const tail = [](std::string const& text) {
+        return R"("choices":[{"index":0,"delta":{"content":")" + text + R"("},"finish_reason":null}],"x":")" + text +
+               "\"}";
+    };
+    accumulator alike, not_alike;
+    for (std::string const text : {"a", "b\\n", "\xC3\xBC", "\\u00fc", "d"})
+    {
+        put(alike, head + tail(text));
+        put(not_alike, (text == "b\\n" ? other : head + ' ') + tail(text));
+        auto const delta = alike.next();
+        REQUIRE(delta);
+        CHECK(delta->text == not_alike.next()->text);
+        CHECK_FALSE(alike.next());
+    }
+    for (accumulator* const sum : {&alike, &not_alike})
+    {
+        CHECK(sum->response().text() == "ab\n\xC3\xBC\xC3\xBC"
+                                        "d");
+        CHECK(sum->response().id == "c");
+        CHECK(sum->response().model == "m");
+        CHECK(sum->response().service_tier == "a");
+        CHECK(sum->response().extra == R"({"x":"d"})");
+    }
+}
+
+TEST_CASE("stream: what a chunk begins with counts when it differs from the chunk before")
+{
+    auto const from = [](std::string const& tier) { return R"({"service_tier":")" + tier + R"(","choices":[]})"; };
+    accumulator sum;
+    put(sum, from("a"));
+    put(sum, from("a"));
+    put(sum, from("ab"));
+    CHECK(sum.response().service_tier == "ab");
+    put(sum, from("a"));
+    CHECK(sum.response().service_tier == "a");
+}
+
+TEST_CASE("stream: members before the choices that may change count in every chunk")
+{
+    accumulator sum;
+    for (int i = 0; i < 3; ++i)
+        put(sum, R"({"id":"c","usage":{"total_tokens":3},"x":1,"choices":[]})");
+    CHECK(sum.only_usage());
+    REQUIRE(sum.response().usage);
+    CHECK(sum.response().usage->total_tokens == 3);
+    CHECK(sum.response().extra == R"({"x":1})");
+
+    CHECK(accumulator().put("message", R"({"object":"error","choices":[]})"));
+    accumulator failing;
+    put(failing, R"({"id":"c","error":null,"choices":[]})");
+    put(failing, R"({"id":"c","error":null,"choices":[]})");
+    CHECK(failing.put("message", R"({"id":"c","error":{"message":"m"},"choices":[]})"));
+}
+
+TEST_CASE("stream: a chunk that begins like the one before may be broken, an error or repaired")
+{
+    std::string const head = R"({"id":"c","model":"m",)";
+    std::string const good = head + R"("choices":[]})";
+    for (std::string const bad : {"}", " }", "", "\"choices\":[]", "\"choices\":[]}}", "\"choices\":[],}",
+             ",\"choices\":[]}", "1}", "\"choices\":[]}{}"})
+    {
+        INFO(bad);
+        accumulator sum;
+        put(sum, good);
+        CHECK(sum.put("message", head + bad) == errc::stream_error);
+    }
+    accumulator sum;
+    put(sum, good);
+    put(sum, head + "\"choices\":[{\"delta\":{\"content\":\"a\xFF"
+                    "b\"}}]}");
+    CHECK(sum.next()->text == "a\xEF\xBF\xBD"
+                              "b");
+    CHECK(sum.put("message", head + R"("error":{"message":"over","code":429}})"));
+    CHECK(sum.error().message == "over");
+}
+
+TEST_CASE("stream: a byte order mark or invalid UTF-8 before the choices is met in every chunk")
+{
+    for (std::string const first :
+        {"\xEF\xBB\xBF{\"id\":\"c\",", "{\"id\":\"\xFF\xFE\",", "{\"id\":\"\xFF\xC3\xBC\",", "{\"\\u0069d\":\"c\","})
+    {
+        INFO(first);
+        accumulator sum;
+        for (int i = 0; i < 3; ++i)
+            put(sum, first + R"("choices":[{"index":0,"delta":{"content":"a"}}]})");
+        CHECK(sum.response().text() == "aaa");
+        CHECK_FALSE(sum.response().id.empty());
+    }
+}
