@@ -100,10 +100,13 @@ std::size_t valid_utf8_prefix(std::string_view s) noexcept
     std::size_t const size = s.size();
     std::size_t at = 0;
     auto const four_bytes = [&s](std::size_t i) {
-        auto const byte = [&](std::size_t k) {
-            return static_cast<std::uint32_t>(static_cast<unsigned char>(s[i + k])) << (8 * k);
-        };
-        return byte(0) | byte(1) | byte(2) | byte(3);
+        std::uint32_t bytes = 0;
+        if constexpr (std::endian::native == std::endian::little) // Compilers do not see it in the other form
+            std::memcpy(&bytes, s.data() + i, sizeof bytes);
+        else
+            for (std::size_t k = 0; k < sizeof bytes; ++k)
+                bytes |= static_cast<std::uint32_t>(static_cast<unsigned char>(s[i + k])) << (8 * k);
+        return bytes;
     };
 #if defined(__SSE2__) && !defined(SERIN_NO_SIMD)
     constexpr std::size_t block = sizeof(__m128i);
