@@ -84,6 +84,7 @@ std::int64_t call_watch::book(
 
 void call_watch::attempt_ends(attempt_ended const& event)
 {
+    tell_times();
     if (config_.told)
         client_.tell(config_, &observer::on_attempt_ended, event);
 }
@@ -93,8 +94,6 @@ void call_watch::token(request_attempt const& from, steady_time at, steady_time 
 {
     if (!config_.told)
         return;
-    if (!config_.wants_content)
-        text = {};
     if (!last)
     {
         if (!first_token_)
@@ -102,12 +101,38 @@ void call_watch::token(request_attempt const& from, steady_time at, steady_time 
         client_.tell(config_, &observer::on_first_token_received,
             first_token_received{info_, from.upstream_name(), from.model(), now(), at - attempt_began, at - began_});
     }
-    else if (config_.wants_chunks)
+    else
     {
         auto const since = std::max(at - *last, steady_time::duration::zero());
-        client_.tell(config_, &observer::on_chunk_received,
-            chunk_received{info_, from.upstream_name(), from.model(), since, text});
+        if (config_.wants_token_times)
+            time_token(from, since);
+        if (config_.wants_chunks)
+            client_.tell(config_, &observer::on_chunk_received,
+                chunk_received{info_, from.upstream_name(), from.model(), since,
+                    config_.wants_content ? text : std::string_view()});
     }
+}
+
+// Many at once: telling of each would cost a stream a tenth more.
+void call_watch::time_token(request_attempt const& from, steady_time::duration since)
+{
+    constexpr std::size_t most_at_once = 64;
+
+    if (timed_ != &from || between_.size() == most_at_once)
+        tell_times();
+    if (between_.capacity() == 0)
+        between_.reserve(most_at_once);
+    timed_ = &from;
+    between_.push_back(since);
+}
+
+void call_watch::tell_times()
+{
+    if (between_.empty())
+        return;
+    client_.tell(
+        config_, &observer::on_tokens_timed, tokens_timed{info_, timed_->upstream_name(), timed_->model(), between_});
+    between_.clear();
 }
 
 void call_watch::goes_on(

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace serin {
 
@@ -60,6 +61,9 @@ public:
     steady_time now() const noexcept;
 
 private:
+    void time_token(request_attempt const& from, steady_time::duration since);
+    void tell_times();
+
     client_impl& client_;
     routing const& config_;
     bool const copy_;
@@ -69,6 +73,8 @@ private:
     std::size_t attempts_ = 0;
     std::optional<steady_time::duration> first_token_;
     std::int64_t cost_ = 0;
+    std::vector<steady_time::duration> between_; // Tokens, and not told yet
+    request_attempt const* timed_ = nullptr;     // Whose
 };
 
 } // namespace serin

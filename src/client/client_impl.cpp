@@ -78,6 +78,7 @@ client_impl::client_impl(asio::any_io_executor ex, client_params p, std::shared_
       budget_(params.retry),
       wants_content_(params.observer && params.observer->wants_content()),
       wants_chunks_(params.observer && params.observer->wants_chunks()),
+      wants_token_times_(params.observer && params.observer->wants_token_times()),
       alerts_(std::make_shared<alert_monitor>(executor, params.thread_safe, params.tls, clock,
           [log = params.log](log_level level, std::string_view line) { log_safely(log, level, line); }))
 {
@@ -150,6 +151,7 @@ void client_impl::observe(routing& config)
         config.told = alerts_;
     config.wants_content = wants_content_;
     config.wants_chunks = wants_chunks_;
+    config.wants_token_times = wants_token_times_;
     std::lock_guard const lock(ledger_mutex_);
     ledger_.set_budgets(config.params.budgets);
 }

@@ -182,6 +182,7 @@ private:
 
     bool const wants_content_; // Of the observer
     bool const wants_chunks_;
+    bool const wants_token_times_;
     std::shared_ptr<alert_monitor> const alerts_;
     std::mutex ledger_mutex_;
     cost_ledger ledger_; // Under it

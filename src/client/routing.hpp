@@ -113,6 +113,7 @@ public:
     std::shared_ptr<observer> told; // Of what calls do. Null: nobody.
     bool wants_content = false;     // It does.
     bool wants_chunks = false;
+    bool wants_token_times = false;
     bool books = false; // What tokens cost is known of some, or there are budgets.
 
     // Whether calls have a watch.

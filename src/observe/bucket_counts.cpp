@@ -3,11 +3,23 @@
 
 #include "bucket_counts.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 namespace serin {
+namespace {
+
+// Boost's buckets do not hold their upper end, those of Prometheus do.
+std::vector<double> ends_after(std::span<double const> bounds)
+{
+    std::vector<double> ends(bounds.begin(), bounds.end());
+    for (double& end : ends)
+        end = std::nextafter(end, std::numeric_limits<double>::infinity());
+    return ends;
+}
+
+} // namespace
 
 std::span<double const> duration_buckets() noexcept
 {
@@ -24,16 +36,23 @@ std::span<double const> token_buckets() noexcept
 }
 
 bucket_counts::bucket_counts(std::span<double const> bounds)
-    : counts_(std::tuple(axis(bounds.begin(), bounds.end()))),
+    : counts_(std::tuple(axis(ends_after(bounds)))),
       bounds_(bounds)
 {}
 
-void bucket_counts::add(double value)
+void bucket_counts::add(double value, std::uint64_t times)
 {
-    // Boost's buckets do not hold their upper end, those of Prometheus do.
-    counts_(std::nextafter(value, -std::numeric_limits<double>::infinity()));
-    ++count_;
-    sum_ += value;
+    // Values are often like the one before.
+    if (!(value >= from_ && value < to_))
+    {
+        axis const& buckets = counts_.axis();
+        latest_ = buckets.index(value);
+        from_ = buckets.value(latest_);
+        to_ = buckets.value(latest_ + 1);
+    }
+    counts_.at(latest_) += times;
+    count_ += times;
+    sum_ += value * static_cast<double>(times);
 }
 
 void bucket_counts::put_into(metric_point& p) const

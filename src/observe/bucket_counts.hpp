@@ -30,8 +30,12 @@ public:
     // The bounds outlive it.
     explicit bucket_counts(std::span<double const> bounds);
 
-    void add(double value);
-    void add(std::chrono::steady_clock::duration d) { add(std::chrono::duration<double>(d).count()); }
+    // That value so many times.
+    void add(double value, std::uint64_t times = 1);
+    void add(std::chrono::steady_clock::duration d, std::uint64_t times = 1)
+    {
+        add(std::chrono::duration<double>(d).count(), times);
+    }
 
     std::uint64_t count() const noexcept { return count_; }
     double sum() const noexcept { return sum_; }
@@ -49,6 +53,9 @@ private:
     std::span<double const> bounds_;
     std::uint64_t count_ = 0;
     double sum_ = 0;
+    int latest_ = 0; // The bucket of the latest value
+    double from_ = 0;
+    double to_ = 0;
 };
 
 } // namespace serin

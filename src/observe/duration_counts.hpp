@@ -24,7 +24,11 @@ class duration_counts
 public:
     using duration = std::chrono::steady_clock::duration;
 
-    void add(duration d);
+    void add(duration d) { add_step(step_of(d)); }
+
+    // The same in two halves, for those who add to several.
+    static int step_of(duration d) noexcept;
+    void add_step(int step);
 
     // Takes away what was added before.
     void subtract(duration_counts const& other);
@@ -39,6 +43,8 @@ public:
 private:
     using axis = boost::histogram::axis::regular<double, boost::histogram::axis::transform::log>;
     using counts = boost::histogram::histogram<std::tuple<axis>, boost::histogram::dense_storage<std::uint32_t>>;
+
+    static axis const& steps() noexcept;
 
     std::optional<counts> counts_;
     std::uint64_t count_ = 0;

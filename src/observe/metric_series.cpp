@@ -44,6 +44,9 @@ std::string_view metric_series::bounded(std::string_view text) noexcept
 
 upstream_series& metric_series::upstream(std::string_view name)
 {
+    // Most events are about who was the last one's.
+    if (latest_ && latest_->name == name)
+        return *latest_;
     name = bounded(name);
     auto at = upstreams_.find(name);
     if (at == upstreams_.end() && upstreams_.size() >= max_upstreams_)
@@ -56,11 +59,14 @@ upstream_series& metric_series::upstream(std::string_view name)
         at = upstreams_.emplace(std::string(name), std::make_unique<upstream_series>(name)).first;
         order_.push_back(at->second.get());
     }
-    return *at->second;
+    latest_ = at->second.get();
+    return *latest_;
 }
 
 model_series& metric_series::model(upstream_series& of, std::string_view name, call_operation operation)
 {
+    if (of.latest && of.latest->operation == operation && of.latest->model == name)
+        return *of.latest;
     auto const find = [&] {
         return std::ranges::find_if(
             of.models, [&](auto const& m) { return m->operation == operation && m->model == name; });
@@ -74,7 +80,8 @@ model_series& metric_series::model(upstream_series& of, std::string_view name, c
     }
     if (at == of.models.end())
         at = of.models.insert(at, std::make_unique<model_series>(name, operation, window_));
-    return **at;
+    of.latest = at->get();
+    return *of.latest;
 }
 
 rollout_series* metric_series::rollout(std::string_view model)

@@ -12,6 +12,7 @@
 #include <serin/observe/metrics.hpp>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -65,6 +66,7 @@ struct upstream_series
 
     std::string const name;
     std::vector<std::unique_ptr<model_series>> models;
+    model_series* latest = nullptr; // That was looked up
     std::optional<bucket_counts> waited_for_connection;
     std::optional<bucket_counts> waited_for_limit;
     std::uint64_t connections_made = 0;
@@ -84,7 +86,8 @@ struct rollout_series
     std::map<std::string, std::uint64_t, std::less<>> changes;
 };
 
-// Everything that is counted, of a bounded number of upstreams and models. No clock, no lock.
+// Everything that is counted, of a bounded number of upstreams and models. No clock, no lock; but the number of active
+// calls may be changed from any thread.
 class metric_series
 {
 public:
@@ -106,7 +109,7 @@ public:
     static std::string_view bounded(std::string_view text) noexcept;
     static constexpr std::string_view other = "other";
 
-    std::int64_t active_calls = 0;
+    std::atomic<std::int64_t> active_calls{0};
     std::array<std::uint64_t, 4> cache_lookups{}; // By result
 
 private:
@@ -121,6 +124,7 @@ private:
     std::chrono::steady_clock::duration window_;
     std::unordered_map<std::string, std::unique_ptr<upstream_series>, hash, std::equal_to<>> upstreams_;
     std::vector<upstream_series*> order_;
+    upstream_series* latest_ = nullptr;                           // That was looked up
     std::map<std::string, rollout_series, std::less<>> rollouts_; // By alias
     std::map<std::string, std::uint64_t, std::less<>> budgets_;   // How often each was reported
 };

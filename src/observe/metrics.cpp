@@ -6,6 +6,8 @@
 #include "metric_report.hpp"
 #include "metric_series.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <utility>
 
@@ -34,7 +36,7 @@ metrics::metrics(metrics_params params) : registry_(std::make_unique<registry>(s
 
 metrics::~metrics() = default;
 
-bool metrics::wants_chunks() const noexcept
+bool metrics::wants_token_times() const noexcept
 {
     return registry_->params.time_between_tokens;
 }
@@ -48,8 +50,7 @@ void metrics::on_client(std::weak_ptr<client_state_source const> const& source)
 
 void metrics::on_call_started(call_started const&)
 {
-    std::lock_guard const lock(registry_->mutex);
-    ++registry_->series.active_calls;
+    registry_->series.active_calls.fetch_add(1, std::memory_order_relaxed);
 }
 
 void metrics::on_attempt_ended(attempt_ended const& event)
@@ -86,17 +87,24 @@ void metrics::on_first_token_received(first_token_received const& event)
     if (!m.first_token)
         m.first_token.emplace(duration_buckets());
     m.first_token->add(event.after_call);
-    m.latest_first_tokens.add(event.at, [&](duration_counts& c) { c.add(event.after_call); });
+    m.latest_first_tokens.add(
+        event.at, [step = duration_counts::step_of(event.after_call)](duration_counts& c) { c.add_step(step); });
 }
 
-void metrics::on_chunk_received(chunk_received const& event)
+void metrics::on_tokens_timed(tokens_timed const& event)
 {
     std::lock_guard const lock(registry_->mutex);
     metric_series& s = registry_->series;
     model_series& m = s.model(s.upstream(event.upstream), event.model, event.call.operation);
     if (!m.between_tokens)
         m.between_tokens.emplace(duration_buckets());
-    m.between_tokens->add(event.since_last);
+    // Those that arrived together are equally far apart: not at all.
+    for (auto at = event.between.begin(); at != event.between.end();)
+    {
+        auto const next = std::find_if(at, event.between.end(), [at](auto const& d) { return d != *at; });
+        m.between_tokens->add(*at, static_cast<std::uint64_t>(next - at));
+        at = next;
+    }
 }
 
 void metrics::on_retry_planned(retry_planned const& event)
@@ -149,14 +157,15 @@ void metrics::on_cache_looked_up(cache_looked_up const& event)
 
 void metrics::on_call_ended(call_ended const& event)
 {
-    std::lock_guard const lock(registry_->mutex);
     metric_series& s = registry_->series;
-    --s.active_calls;
+    s.active_calls.fetch_sub(1, std::memory_order_relaxed);
+    std::lock_guard const lock(registry_->mutex);
     std::string_view const model = event.model.empty() ? event.call.model : event.model;
     model_series& m = s.model(s.upstream(event.upstream), model, event.call.operation);
     find_outcome(m.calls, metric_outcome(event.error)).add(event.took);
     if (!event.error)
-        m.latest_calls.add(event.at, [&](duration_counts& c) { c.add(event.took); });
+        m.latest_calls.add(
+            event.at, [step = duration_counts::step_of(event.took)](duration_counts& c) { c.add_step(step); });
 }
 
 std::vector<metric_family> metrics::snapshot(metric_naming naming, std::chrono::steady_clock::time_point now) const

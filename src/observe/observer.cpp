@@ -14,6 +14,7 @@ void observer::on_attempt_started(attempt_started const&) {}
 void observer::on_attempt_ended(attempt_ended const&) {}
 void observer::on_first_token_received(first_token_received const&) {}
 void observer::on_chunk_received(chunk_received const&) {}
+void observer::on_tokens_timed(tokens_timed const&) {}
 void observer::on_retry_planned(retry_planned const&) {}
 void observer::on_failover_planned(failover_planned const&) {}
 void observer::on_key_rotated(key_rotated const&) {}
@@ -36,6 +37,11 @@ bool observer_list::wants_content() const noexcept
 bool observer_list::wants_chunks() const noexcept
 {
     return std::ranges::any_of(observers_, [](auto const& o) { return o->wants_chunks(); });
+}
+
+bool observer_list::wants_token_times() const noexcept
+{
+    return std::ranges::any_of(observers_, [](auto const& o) { return o->wants_token_times(); });
 }
 
 template <class Event>
@@ -82,6 +88,11 @@ void observer_list::on_first_token_received(first_token_received const& event)
 void observer_list::on_chunk_received(chunk_received const& event)
 {
     tell(&observer::on_chunk_received, event);
+}
+
+void observer_list::on_tokens_timed(tokens_timed const& event)
+{
+    tell(&observer::on_tokens_timed, event);
 }
 
 void observer_list::on_retry_planned(retry_planned const& event)

@@ -30,6 +30,7 @@ class recorder final : public serin::observer
 public:
     bool content = false;
     bool chunks = false;
+    bool times = false;
     bool throws = false;
     std::vector<std::string> lines;
     std::vector<serin::token_counts> tokens;
@@ -37,12 +38,14 @@ public:
     std::string request;
     std::string answer;
     std::string chunk_text;
+    std::size_t timed = 0; // Tokens
     std::string key;
     std::string tag;
     std::weak_ptr<serin::client_state_source const> source;
 
     bool wants_content() const noexcept override { return content; }
     bool wants_chunks() const noexcept override { return chunks; }
+    bool wants_token_times() const noexcept override { return times; }
 
     void on_client(std::weak_ptr<serin::client_state_source const> const& s) override { source = s; }
 
@@ -82,6 +85,14 @@ public:
     {
         chunk_text += e.content;
         note("chunk");
+    }
+
+    void on_tokens_timed(serin::tokens_timed const& e) override
+    {
+        CHECK_FALSE(e.between.empty());
+        CHECK(std::ranges::min(e.between) >= 0s);
+        timed += e.between.size();
+        note("times " + std::string(e.upstream));
     }
 
     void on_retry_planned(serin::retry_planned const& e) override
@@ -200,6 +211,20 @@ TEST_CASE_METHOD(fixture, "observe: a stream has a first token, and chunks for t
     CHECK(seen->lines.back() == "call ended a 1  cost 0");
     CHECK(seen->chunk_text.empty());
     CHECK(seen->tokens.size() == 1);
+}
+
+TEST_CASE_METHOD(fixture, "observe: how far apart tokens are is told of many at once, and of all")
+{
+    seen->times = true;
+    server.set_default(behavior().with_tokens(200));
+    params.upstreams.resize(1);
+    quick_session s(params);
+    CHECK_FALSE(s.stream().ec);
+    CHECK(seen->timed == 199);
+    CHECK(seen->count("times a") == 4);
+    CHECK(seen->count("chunk") == 0);
+    REQUIRE(seen->lines.size() > 3);
+    CHECK(seen->lines[seen->lines.size() - 3] == "times a"); // Before the attempt has ended
 }
 
 TEST_CASE_METHOD(fixture, "observe: conversations are told to those who ask for them")

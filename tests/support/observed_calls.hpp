@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace serin::test {
@@ -40,8 +41,8 @@ public:
         {
             now += d;
             took += d;
-            observer_.on_chunk_received({call, upstream, model, d, {}});
         }
+        observer_.on_tokens_timed({call, upstream, model, std::span(between.begin(), between.size())});
         end(call, upstream, model, took, {}, first);
     }
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 // What happens during a call, as an observer is told. Texts, and the call that an event belongs to, are those of the
@@ -120,6 +121,18 @@ struct chunk_received
     std::string_view model;                           ///< Which model's; may be empty.
     std::chrono::steady_clock::duration since_last{}; ///< Since the token before it. Not when the user let it wait.
     std::string_view content;                         ///< Its text. Only for observers that want it.
+};
+
+/// How far apart the tokens of a streamed answer came: told from time to time, at the end of the attempt at the latest.
+/// Only for observers that want it.
+struct tokens_timed
+{
+    call_info const& call;     ///< Which call's.
+    std::string_view upstream; ///< Who sent them.
+    std::string_view model;    ///< Which model's; may be empty.
+
+    /// From a token to the next one, for tokens that were not told of before. As @ref chunk_received::since_last.
+    std::span<std::chrono::steady_clock::duration const> between;
 };
 
 /// After a failure, the call will ask the same upstream again.

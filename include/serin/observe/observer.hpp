@@ -32,6 +32,9 @@ public:
     /// Whether on_chunk_received() shall be called. Asked once for each client.
     virtual bool wants_chunks() const noexcept { return false; }
 
+    /// Whether on_tokens_timed() shall be called, which costs a stream much less. Asked once for each client.
+    virtual bool wants_token_times() const noexcept { return false; }
+
     /// A client will call this observer. `source` tells how it is doing whenever it is asked, for as long as it lives.
     virtual void on_client(std::weak_ptr<client_state_source const> const& source);
 
@@ -40,6 +43,7 @@ public:
     virtual void on_attempt_ended(attempt_ended const& event);               ///< @copydoc attempt_ended
     virtual void on_first_token_received(first_token_received const& event); ///< @copydoc first_token_received
     virtual void on_chunk_received(chunk_received const& event);             ///< @copydoc chunk_received
+    virtual void on_tokens_timed(tokens_timed const& event);                 ///< @copydoc tokens_timed
     virtual void on_retry_planned(retry_planned const& event);               ///< @copydoc retry_planned
     virtual void on_failover_planned(failover_planned const& event);         ///< @copydoc failover_planned
     virtual void on_key_rotated(key_rotated const& event);                   ///< @copydoc key_rotated
@@ -59,12 +63,14 @@ public:
 
     bool wants_content() const noexcept override;
     bool wants_chunks() const noexcept override;
+    bool wants_token_times() const noexcept override;
     void on_client(std::weak_ptr<client_state_source const> const& source) override;
     void on_call_started(call_started const& event) override;
     void on_attempt_started(attempt_started const& event) override;
     void on_attempt_ended(attempt_ended const& event) override;
     void on_first_token_received(first_token_received const& event) override;
     void on_chunk_received(chunk_received const& event) override;
+    void on_tokens_timed(tokens_timed const& event) override;
     void on_retry_planned(retry_planned const& event) override;
     void on_failover_planned(failover_planned const& event) override;
     void on_key_rotated(key_rotated const& event) override;

@@ -127,7 +127,8 @@ TEST_CASE("metrics: the time to the first token and between tokens")
 {
     metrics m;
     observed_calls calls(m);
-    CHECK(m.wants_chunks());
+    CHECK(m.wants_token_times());
+    CHECK_FALSE(m.wants_chunks()); // They cost more
     calls.stream("a", "m", 300ms, {20ms, 30ms, 50ms});
     auto const all = m.snapshot(metric_naming::serin, calls.now);
     CHECK(find(all, "serin.time_to_first_token", {"a", "m"})->sum == Approx(0.3));
@@ -137,7 +138,7 @@ TEST_CASE("metrics: the time to the first token and between tokens")
 
     metrics_params params;
     params.time_between_tokens = false;
-    CHECK_FALSE(metrics(params).wants_chunks());
+    CHECK_FALSE(metrics(params).wants_token_times());
 }
 
 TEST_CASE("metrics: the kinds of tokens add up to what was used, and money is counted in whole nano-dollars")

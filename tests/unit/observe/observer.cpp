@@ -20,16 +20,19 @@ public:
     bool throws = false;
     bool content = false;
     bool chunks = false;
+    bool times = false;
     int seen = 0;
 
     bool wants_content() const noexcept override { return content; }
     bool wants_chunks() const noexcept override { return chunks; }
+    bool wants_token_times() const noexcept override { return times; }
     void on_client(std::weak_ptr<serin::client_state_source const> const&) override { note(); }
     void on_call_started(serin::call_started const&) override { note(); }
     void on_attempt_started(serin::attempt_started const&) override { note(); }
     void on_attempt_ended(serin::attempt_ended const&) override { note(); }
     void on_first_token_received(serin::first_token_received const&) override { note(); }
     void on_chunk_received(serin::chunk_received const&) override { note(); }
+    void on_tokens_timed(serin::tokens_timed const&) override { note(); }
     void on_retry_planned(serin::retry_planned const&) override { note(); }
     void on_failover_planned(serin::failover_planned const&) override { note(); }
     void on_key_rotated(serin::key_rotated const&) override { note(); }
@@ -48,7 +51,7 @@ private:
     }
 };
 
-constexpr int kinds_of_events = 14;
+constexpr int kinds_of_events = 15;
 
 void tell_all(serin::observer& o)
 {
@@ -59,6 +62,7 @@ void tell_all(serin::observer& o)
     o.on_attempt_ended({.call = call, .upstream = {}, .model = {}, .key = {}, .error = {}, .at = {}, .tokens = {}});
     o.on_first_token_received({.call = call, .upstream = {}, .model = {}, .at = {}});
     o.on_chunk_received({.call = call, .upstream = {}, .model = {}, .content = {}});
+    o.on_tokens_timed({.call = call, .upstream = {}, .model = {}, .between = {}});
     o.on_retry_planned({.call = call, .upstream = {}, .error = {}, .delay = {}});
     o.on_failover_planned({.call = call, .from = {}, .to = {}, .error = {}, .delay = {}});
     o.on_key_rotated({.upstream = {}, .key = {}});
@@ -84,6 +88,7 @@ TEST_CASE("observer: what is not overridden does nothing")
     tell_all(o);
     CHECK_FALSE(o.wants_content());
     CHECK_FALSE(o.wants_chunks());
+    CHECK_FALSE(o.wants_token_times());
 }
 
 TEST_CASE("observer_list: everybody hears everything, also after one that throws")
@@ -109,6 +114,9 @@ TEST_CASE("observer_list: wants what one of its observers wants")
     CHECK_FALSE(list.wants_chunks());
     curious->chunks = true;
     CHECK(list.wants_chunks());
+    CHECK_FALSE(list.wants_token_times());
+    curious->times = true;
+    CHECK(list.wants_token_times());
     CHECK_FALSE(observer_list({}).wants_content());
 }
 
