@@ -10,6 +10,7 @@
 
 #include <serin/core/with_diagnostics.hpp>
 #include <serin/mock/provider.hpp>
+#include <serin/observe/observer.hpp>
 #include <serin/policy/cache.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -143,6 +144,25 @@ public:
     std::vector<std::function<void(value)>> waiting;
 };
 
+// Counts what the cache had, and calls. The session's one thread tells it.
+class cache_watcher final : public serin::observer
+{
+public:
+    void on_cache_looked_up(serin::cache_looked_up const& e) override
+    {
+        ++(e.found == serin::cache_lookup::hit ? hits : e.found == serin::cache_lookup::miss ? misses : joined);
+    }
+
+    void on_call_started(serin::call_started const&) override { ++calls; }
+    void on_call_ended(serin::call_ended const&) override { ++ended; }
+
+    int hits = 0;
+    int misses = 0;
+    int joined = 0;
+    int calls = 0;
+    int ended = 0;
+};
+
 } // namespace
 
 // ---- Repeated requests
@@ -182,6 +202,47 @@ TEST_CASE("caching: a request that comes again is answered with what is kept")
     CHECK(n.size.entries == 1);
     CHECK(n.size.bytes > 0);
     CHECK(n.hit_rate() == 0.5);
+}
+
+TEST_CASE("caching: an observer is told of each look-up, and of calls only where a server is asked")
+{
+    bool const streamed = GENERATE(false, true);
+    serin::mock::provider server;
+    auto const seen = std::make_shared<cache_watcher>();
+    auto params = caching(server.base_url());
+    params.observer = seen;
+    session s(params);
+    auto const ask_thrice = [&] {
+        if (!streamed)
+        {
+            std::vector<outcome> results(3);
+            for (outcome& r : results)
+                begin(s, r);
+            s.run();
+            return;
+        }
+        std::vector<::streamed> results(3);
+        for (auto& r : results)
+            asio::co_spawn(s.context, read_stream(s.client, ask(), r), asio::detached);
+        s.run();
+    };
+
+    ask_thrice();
+    CHECK(seen->misses == 1);
+    CHECK(seen->joined == 2);
+    CHECK(seen->hits == 0);
+    CHECK(seen->calls == 1);
+    ask_thrice();
+    CHECK(seen->misses == 1);
+    CHECK(seen->hits + seen->joined == 5);
+    CHECK(seen->hits >= 1);
+    CHECK(seen->calls == 1);
+    CHECK(seen->ended == 1);
+    auto request = ask();
+    request.cache = cache_use::bypass;
+    s.chat(request);
+    CHECK(seen->hits + seen->misses + seen->joined == 6); // Nobody asked the cache
+    CHECK(seen->calls == 2);
 }
 
 TEST_CASE("caching: another request, tenant or upstream group is another answer")
