@@ -20,7 +20,7 @@ TEST_CASE("metrics: promtool has nothing to say against them")
     char const* const promtool = std::getenv("PROMTOOL");
     if (!promtool || !*promtool)
     {
-        std::cout << "skipped: promtool is not installed (Debian: prometheus)\n";
+        std::cout << "skipped: promtool is not installed (scripts/setup prometheus)\n";
         return;
     }
     serin::metrics m;
