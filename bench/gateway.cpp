@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // What a gateway adds to the time of a request: the same is asked of a server directly and through a gateway, by turns,
-// at a fixed rate whatever the answers take; then many streams are opened at once through the gateway.
+// at a fixed rate whatever the answers take; then many streams are opened through each, every four milliseconds and all
+// at the same moment. The server must know a model "paced", whose streams last longer than it takes to open them all.
+// bench/gateway starts all that.
 //
-//     gateway DIRECT_URL GATEWAY_URL [REQUESTS_PER_SECOND [SECONDS [STREAMS]]]      default: 100 10 1000
+//     bench_gateway DIRECT_URL GATEWAY_URL [REQUESTS_PER_SECOND [SECONDS [STREAMS]]]      default: 100 10 1000
 
 #include <serin/client.hpp>
 
@@ -43,9 +45,9 @@ struct series
     }
 };
 
-serin::chat_request question()
+serin::chat_request question(char const* model = "mock")
 {
-    serin::chat_request r("mock");
+    serin::chat_request r(model);
     r.user("Say hi");
     return r;
 }
@@ -81,11 +83,11 @@ asio::awaitable<void> ask_at_rate(
     }
 }
 
-asio::awaitable<void> read_stream(serin::client& client, series& first_token, series& whole)
+asio::awaitable<void> read_stream(serin::client& client, char const* model, series& first_token, series& whole)
 {
     auto const from = clock_type::now();
     serin::diagnostics diag;
-    auto opened = co_await client.async_stream(question(), diag, asio::as_tuple(asio::use_awaitable));
+    auto opened = co_await client.async_stream(question(model), diag, asio::as_tuple(asio::use_awaitable));
     if (std::get<0>(opened))
     {
         ++whole.failed;
@@ -105,6 +107,20 @@ asio::awaitable<void> read_stream(serin::client& client, series& first_token, se
             break;
     }
     whole.milliseconds.push_back(since(from));
+}
+
+// The streams begin `step` after one another.
+asio::awaitable<void> open_streams(serin::client& client, int count, std::chrono::microseconds step, char const* model,
+    series& first_token, series& whole)
+{
+    asio::steady_timer timer(client.get_executor(), clock_type::now());
+    for (int i = 0; i < count; ++i)
+    {
+        asio::co_spawn(client.get_executor(), read_stream(client, model, first_token, whole), asio::detached);
+        timer.expires_at(timer.expiry() + step);
+        if (step.count() != 0)
+            co_await timer.async_wait(asio::use_awaitable);
+    }
 }
 
 serin::client make_client(asio::io_context& context, std::string url)
@@ -133,7 +149,7 @@ int main(int argc, char* argv[])
 {
     if (argc < 3)
     {
-        std::fprintf(stderr, "usage: gateway DIRECT_URL GATEWAY_URL [REQUESTS_PER_SECOND [SECONDS [STREAMS]]]\n");
+        std::fprintf(stderr, "usage: bench_gateway DIRECT_URL GATEWAY_URL [REQUESTS_PER_SECOND [SECONDS [STREAMS]]]\n");
         return 2;
     }
     int const rate = argc > 3 ? std::atoi(argv[3]) : 100;
@@ -159,18 +175,33 @@ int main(int argc, char* argv[])
         of_gateway.quantile(0.99) - of_direct.quantile(0.99));
 
     std::size_t failed = of_direct.failed + of_gateway.failed;
-    for (bool const through : {false, true})
+    struct
     {
-        series first_token;
-        series whole;
-        context.restart();
-        for (int i = 0; i < streams; ++i)
-            asio::co_spawn(context, read_stream(through ? gateway : direct, first_token, whole), asio::detached);
-        context.run();
-        std::printf("%d streams at once, %s\n", streams, through ? "through the gateway" : "direct");
-        print("  first token", first_token);
-        print("  whole stream", whole);
-        failed += whole.failed;
+        char const* name;
+        char const* model;
+        std::chrono::microseconds step;
+    } const openings[] = {{"one opened every 4 ms", "paced", std::chrono::milliseconds(4)},
+        {"all opened at the same moment", "mock", {}}};
+    for (auto const& opening : openings)
+    {
+        std::printf("%d streams at once, %s\n", streams, opening.name);
+        series first_token[2];
+        series whole[2];
+        for (int through = 0; through < 2; ++through)
+        {
+            context.restart();
+            asio::co_spawn(context,
+                open_streams(through ? gateway : direct, streams, opening.step, opening.model, first_token[through],
+                    whole[through]),
+                asio::detached);
+            context.run();
+            print(through ? "gateway, first token" : "direct, first token", first_token[through]);
+            print(through ? "gateway, whole" : "direct, whole", whole[through]);
+            failed += whole[through].failed;
+        }
+        std::printf("added: first token, median %.3f ms; whole, median %.3f ms\n",
+            first_token[1].quantile(0.50) - first_token[0].quantile(0.50),
+            whole[1].quantile(0.50) - whole[0].quantile(0.50));
     }
     return failed == 0 ? 0 : 1;
 }

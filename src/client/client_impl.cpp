@@ -533,7 +533,7 @@ std::vector<rollout_report> client_impl::rollout_reports() const
         report.stage = r.rollout->stage();
         report.stages = r.rollout->params().stages.size();
         report.share = r.rollout->share();
-        report.held = r.rollout->held();
+        report.held = r.rollout->held(now);
         report.hold = r.rollout->params().hold;
         report.why = r.rollout->why();
         report.of_candidate = public_figures(r.rollout->figures(rollout_side::candidate, now));

@@ -30,7 +30,8 @@ http_server_head admin_head(int status, std::string_view type)
     head.headers.emplace_back("Content-Type", std::string(type));
     head.headers.emplace_back("Cache-Control", "no-store");
     head.headers.emplace_back("X-Content-Type-Options", "nosniff");
-    head.headers.emplace_back("Referrer-Policy", "no-referrer");
+    // Without any referrer browsers say that a form's origin is null.
+    head.headers.emplace_back("Referrer-Policy", "same-origin");
     head.headers.emplace_back("Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'");

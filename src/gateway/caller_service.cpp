@@ -19,6 +19,7 @@ namespace serin::gateway {
 namespace {
 
 constexpr std::string_view json_type = "application/json";
+constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 
 constexpr std::chrono::milliseconds aliases_kept{250};
 
@@ -78,9 +79,11 @@ struct caller_service::request_line
     request_line() {}
 };
 
-caller_service::caller_service(std::shared_ptr<client> c, std::vector<secret> const& tokens, logger log)
+caller_service::caller_service(
+    std::shared_ptr<client> c, std::vector<secret> const& tokens, logger log, std::shared_ptr<metrics const> measured)
     : client_(std::move(c)),
       log_(std::move(log)),
+      measured_(std::move(measured)),
       id_prefix_(random_prefix()),
       tokens_(std::make_shared<token_set const>(tokens))
 {}
@@ -132,11 +135,16 @@ void caller_service::on_close(std::uint64_t)
         emptied();
 }
 
+void caller_service::announce_end()
+{
+    std::lock_guard const lock(mutex_);
+    draining_ = true;
+}
+
 void caller_service::drain(std::function<void()> emptied)
 {
     {
         std::lock_guard const lock(mutex_);
-        draining_ = true;
         if (open_ != 0)
         {
             emptied_ = std::move(emptied);
@@ -220,23 +228,29 @@ asio::awaitable<void> caller_service::serve(http_exchange& exchange, request_lin
     bool const chat = path == "/v1/chat/completions";
     bool const embeddings = path == "/v1/embeddings";
     bool const models = path == "/v1/models" || path.starts_with("/v1/models/");
-    line.endpoint = chat ? "chat" : embeddings ? "embeddings" : models ? "models" : "(unknown)";
+    bool const figures = measured_ && path == "/metrics";
+    line.endpoint = chat ? "chat" : embeddings ? "embeddings" : models ? "models" : figures ? "metrics" : "(unknown)";
     if (!is_allowed(request))
     {
         co_await refuse(exchange, line, 401, "invalid_api_key", "Incorrect API key provided.");
         co_return;
     }
-    if (!chat && !embeddings && !models)
+    if (!chat && !embeddings && !models && !figures)
     {
         co_await refuse(exchange, line, 404, "unknown_url", "The gateway does not serve this address.");
         co_return;
     }
-    if (models ? !reads : request.method != "POST")
+    if (models || figures ? !reads : request.method != "POST")
     {
         co_await refuse(exchange, line, 405, "method_not_supported", "This address has another method.");
         co_return;
     }
-    if (models)
+    if (figures)
+    {
+        std::string const text = measured_->to_prometheus_text();
+        co_await send(exchange, line, 200, metrics_type, text);
+    }
+    else if (models)
         co_await serve_models(exchange, line, path.substr(std::string_view("/v1/models").size()));
     else
         co_await relay_call(exchange, line, chat);

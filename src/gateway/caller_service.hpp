@@ -12,6 +12,7 @@
 
 #include <serin/client.hpp>
 #include <serin/core/logger.hpp>
+#include <serin/observe/metrics.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -30,7 +31,9 @@ namespace serin::gateway {
 class caller_service final : public http_server_handler
 {
 public:
-    caller_service(std::shared_ptr<client> c, std::vector<secret> const& tokens, logger log);
+    // `measured`: what /metrics shows; null: there is no such address.
+    caller_service(std::shared_ptr<client> c, std::vector<secret> const& tokens, logger log,
+        std::shared_ptr<metrics const> measured);
 
     asio::awaitable<void> on_request(http_exchange& exchange) override;
     asio::awaitable<void> on_refused(http_exchange& exchange) override;
@@ -44,7 +47,10 @@ public:
     std::deque<traffic_failure> failures() const;
     bool is_draining() const;
 
-    // From now on /readyz says no. `emptied` is called once, as soon as there is no connection.
+    // From now on /readyz says no.
+    void announce_end();
+
+    // `emptied` is called once, as soon as there is no connection.
     void drain(std::function<void()> emptied);
 
 private:
@@ -52,6 +58,7 @@ private:
 
     std::shared_ptr<client> const client_;
     logger const log_;
+    std::shared_ptr<metrics const> const measured_;
     std::string const id_prefix_;
     std::atomic<std::uint64_t> next_id_{1};
 

@@ -20,12 +20,13 @@ std::string_view page_html() noexcept
 <body>
 <header>
 <h1>Serin gateway</h1>
+<span id="health"></span>
 <p id="summary" role="status">Waiting for the first figures</p>
 </header>
 <main>
 <section aria-label="Traffic share"><div id="share"></div></section>
 <section id="upstreams" aria-label="Upstreams"></section>
-<section id="rollouts" aria-label="Rollouts"></section>
+<section id="more" aria-label="Rollouts, cost and cache"></section>
 <section aria-label="Recent failures">
 <h2>Recent failures</h2>
 <div class="scroll"><table>
@@ -86,13 +87,15 @@ body {
 h1 { font-size: 1.25rem; margin: 0; }
 h2 { font-size: 1rem; margin: 0 0 .5rem; }
 header { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline; margin-bottom: 1rem; }
+header .badge { white-space: normal; }
 header p { margin: 0; color: var(--dim); }
 section { margin-bottom: 1rem; }
-#upstreams, #rollouts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); }
-@media (max-width: 24rem) { #upstreams, #rollouts { grid-template-columns: 1fr; } }
+#upstreams, #more { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); }
 .card, .scroll { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; }
 .card .title { display: flex; gap: .5rem; align-items: center; justify-content: space-between; }
-.card .title strong { overflow-wrap: anywhere; }
+.card .title strong, .card .title .name { flex: 1; overflow-wrap: anywhere; }
+.card .title svg { flex: none; width: 12px; }
+.card .title .amount { flex: none; }
 .dim { color: var(--dim); }
 .badge { border-radius: 1rem; padding: 0 .6rem; border: 1px solid currentColor; white-space: nowrap; font-size: .85rem; }
 .good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); }
@@ -100,12 +103,17 @@ dl { display: grid; grid-template-columns: repeat(3, 1fr); gap: .4rem; margin: .
 dt { color: var(--dim); font-size: .8rem; }
 dd { margin: 0; font-variant-numeric: tabular-nums; font-weight: 600; }
 svg { display: block; width: 100%; }
-.spark { height: 3rem; margin-top: .6rem; }
+.spark { height: 2.2rem; margin-top: .6rem; border-bottom: 1px solid var(--line); }
 .keys { margin: .6rem 0 0; font-size: .85rem; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; white-space: nowrap; }
 th { color: var(--dim); font-weight: normal; font-size: .85rem; }
+@media (max-width: 34rem) {
+    #failures td { white-space: normal; overflow-wrap: break-word; padding-right: .5rem; font-size: .9rem; }
+    :is(th, #failures td:not([colspan])):is(:nth-child(2), :nth-child(5)) { display: none; }
+}
+@media (max-width: 22rem) { dl { grid-template-columns: 1fr 1fr; } }
 form { display: grid; gap: .5rem; max-width: 24rem; }
 input, button { font: inherit; padding: .4rem .6rem; }
 footer { color: var(--dim); font-size: .85rem; }
@@ -138,6 +146,8 @@ function shape(name, attributes, ...children) {
 }
 
 function percent(share) {
+    if (share > 0 && share < 0.0005)
+        return "< 0.1 %";
     return (100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0) + " %";
 }
 
@@ -145,6 +155,14 @@ function milliseconds(ms) {
     if (ms === null || ms === undefined)
         return "-";
     return ms >= 10000 ? (ms / 1000).toFixed(1) + " s" : ms >= 10 ? Math.round(ms) + " ms" : ms.toFixed(1) + " ms";
+}
+
+function count(n) {
+    return n >= 1e7 ? Math.round(n / 1e6) + " M" : n >= 1e5 ? Math.round(n / 1e3) + " k" : n.toLocaleString("en");
+}
+
+function time(ms) {
+    return new Date(ms).toLocaleTimeString([], {hourCycle: "h23"});
 }
 
 function span(ms) {
@@ -174,7 +192,8 @@ function shareBar(upstreams) {
 
 function spark(values, colour) {
     const most = Math.max(...values, 1);
-    const points = values.map((v, i) => (100 * i / (historyLength - 1)) + "," + (29 - 28 * v / most));
+    const first = historyLength - values.length;
+    const points = values.map((v, i) => (100 * (first + i) / (historyLength - 1)) + "," + (29 - 28 * v / most));
     const svg = shape("svg", {class: "spark", viewBox: "0 0 100 30", preserveAspectRatio: "none", role: "img"});
     svg.append(shape("title", {}, "Answers in the minute before, over two minutes; at most " + most));
     svg.append(shape("polyline", {points: points.join(" "), fill: "none", stroke: colour, "stroke-width": 1.5,
@@ -214,20 +233,19 @@ function card(u, index) {
         past.shift();
     history.set(u.name, past);
     const swatch = shape("svg", {viewBox: "0 0 10 10", width: "12", height: "12"});
-    swatch.style.width = "12px";
     swatch.append(shape("rect", {width: 10, height: 10, rx: 2, fill: colours[index % colours.length]}));
     return element("article", {class: "card", "data-upstream": u.name},
         element("div", {class: "title"}, swatch, element("strong", {}, u.name), circuit(u)),
         element("div", {class: "dim"}, (u.model || "the caller's model") + ", weight " + u.weight),
         element("dl", {},
             figure("share", percent(m.share)),
-            figure("answers / min", String(m.answered)),
+            figure("answers / min", count(m.answered)),
             figure("errors", percent(m.error_rate), m.error_rate > 0.05 ? "bad" : m.error_rate > 0 ? "warn" : ""),
             figure("p50", milliseconds(m.p50_ms)),
             figure("p95", milliseconds(m.p95_ms)),
             figure("p99", milliseconds(m.p99_ms)),
             figure("first token p50", milliseconds(m.first_token_p50_ms)),
-            figure("tokens / min", String(m.tokens)),
+            figure("tokens / min", count(m.tokens)),
             figure("in flight", String(u.in_flight === undefined ? "-" : u.in_flight))),
         spark(past, colours[index % colours.length]),
         keyLine(u.keys));
@@ -249,30 +267,81 @@ function rollout(r) {
         element("p", {class: "keys"}, r.why));
 }
 
+function dollars(amount) {
+    return "$" + (amount >= 1000 ? Math.round(amount) : amount >= 0.01 || amount === 0 ? amount.toFixed(2)
+        : amount.toPrecision(2));
+}
+
+function bar(share, kind) {
+    const svg = shape("svg", {viewBox: "0 0 100 6", preserveAspectRatio: "none", height: "14", role: "img"});
+    svg.append(shape("title", {}, percent(share)));
+    svg.append(shape("rect", {x: 0, y: 0, width: 100, height: 6, fill: "var(--line)"}));
+    svg.append(shape("rect", {x: 0, y: 0, width: 100 * Math.min(share, 1), height: 6, fill: "var(--" + kind + ")"}));
+    return svg;
+}
+
+function cost(c) {
+    const e = element("article", {class: "card", id: "cost"},
+        element("div", {class: "title"}, element("strong", {}, "Cost since the start"),
+            element("strong", {class: "amount"}, dollars(c.total_usd))));
+    for (const [name, amount] of Object.entries(c.upstreams_usd))
+        e.append(element("div", {class: "title dim"}, element("span", {class: "name"}, name),
+            element("span", {}, dollars(amount))));
+    for (const b of c.budgets) {
+        const share = b.daily_usd > 0 ? b.spent_usd / b.daily_usd : 1;
+        const kind = b.refuses || share >= 1 ? "bad" : share >= 0.85 ? "warn" : "good";
+        e.append(element("p", {class: "keys"}, "budget " + b.name + ": ", element("span", {class: kind},
+            dollars(b.spent_usd) + " of " + dollars(b.daily_usd) + " today" + (b.refuses ? ", used up" : ""))),
+            bar(share, kind));
+    }
+    return e;
+}
+
+function cache(c) {
+    return element("article", {class: "card", id: "cache"},
+        element("div", {class: "title"}, element("strong", {}, "Cache since the start"),
+            element("strong", {class: "amount"}, percent(c.hit_rate) + " hits")),
+        element("dl", {}, figure("hits", count(c.hits)), figure("misses", count(c.misses)),
+            figure("shared", count(c.shared))),
+        element("p", {class: "keys"}), bar(c.hit_rate, "good"));
+}
+
 function failure(f) {
     return element("tr", {},
-        element("td", {}, new Date(f.at_ms).toLocaleTimeString()),
+        element("td", {}, time(f.at_ms)),
         element("td", {}, f.model || "-"),
         element("td", {}, f.upstream),
-        element("td", {class: "bad"}, f.kind),
+        element("td", {class: "bad"}, f.kind.replaceAll("_", " ")),
         element("td", {}, f.status ? String(f.status) : "-"),
         element("td", {class: f.answered ? "good" : "bad"}, f.answered ? "answered" : "failed"));
 }
 
+// The whole in a word.
+function health(state) {
+    const bad = state.upstreams.filter(u => u.circuit === "open").length;
+    const warn = state.upstreams.filter(u => u.circuit !== "open"
+        && (u.circuit === "half_open" || u.resting_for_ms > 0)).length;
+    const text = (bad ? [bad + " left alone"] : []).concat(warn ? [warn + " resting"] : []).join(", ");
+    return element("span", {class: "badge " + (bad ? "bad" : warn ? "warn" : "good")},
+        text ? text + ", of " + state.upstreams.length : "all upstreams answer");
+}
+
 function show(state) {
     const answered = state.upstreams.reduce((sum, u) => sum + u.last_minute.answered, 0);
+    document.getElementById("health").replaceChildren(health(state));
     document.getElementById("summary").textContent = (state.draining ? "stopping, " : "")
-        + answered + " answers in the last minute, " + state.connections + " of " + state.connection_limit
+        + count(answered) + " answers in the last minute, " + count(state.connections) + " of " + count(state.connection_limit)
         + " connections" + (state.reload_failure ? ". The configuration file is not in use: " + state.reload_failure : "");
     document.getElementById("share").replaceChildren(shareBar(state.upstreams));
     document.getElementById("upstreams").replaceChildren(...state.upstreams.map(card));
-    document.getElementById("rollouts").replaceChildren(...state.rollouts.map(rollout));
+    document.getElementById("more").replaceChildren(...state.rollouts.map(rollout),
+        ...(state.cost ? [cost(state.cost)] : []), ...(state.cache ? [cache(state.cache)] : []));
     const rows = state.failures.slice(0, 12).map(failure);
     if (rows.length === 0)
         rows.push(element("tr", {}, element("td", {colspan: "6", class: "dim"}, "none")));
     document.getElementById("failures").replaceChildren(...rows);
     document.getElementById("footer").textContent = "serin " + state.version + ", up for " + span(1000 * state.uptime_s)
-        + ", as of " + new Date(state.at_ms).toLocaleTimeString();
+        + ", as of " + time(state.at_ms);
     document.body.classList.remove("stale");
 }
 

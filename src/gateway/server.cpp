@@ -90,9 +90,10 @@ public:
           base(without_configuration(upstreams)),
           began(std::chrono::steady_clock::now()),
           answers(std::make_shared<serin::client>(ex, observed_by(std::move(upstreams), measured))),
-          callers(std::make_shared<caller_service>(answers, settings.tokens, settings.log)),
+          callers(std::make_shared<caller_service>(answers, settings.tokens, settings.log,
+              is_loopback_address(settings.address) ? measured : std::shared_ptr<serin::metrics>())),
           listener(ex, caller_server_params(settings), callers),
-          deadline(std::make_shared<asio::steady_timer>(ex))
+          drain_timer(std::make_shared<asio::steady_timer>(ex))
     {
         if (!settings.config_path.empty())
             configuration.emplace(*answers, settings.config_path, base);
@@ -105,6 +106,7 @@ public:
     std::string metrics() override { return measured->to_prometheus_text(); }
 
     error_code listen_for_admin(std::string& why);
+    void finish(std::chrono::milliseconds deadline, std::function<void()> done);
 
     params const settings;
     asio::any_io_executor const executor;
@@ -117,8 +119,8 @@ public:
     std::shared_ptr<admin_service> admins;
     std::optional<http_server> admin_listener;
 
-    // Of a drain. Its handler may run when this is gone.
-    std::shared_ptr<asio::steady_timer> const deadline;
+    // Its handlers may run when this is gone.
+    std::shared_ptr<asio::steady_timer> const drain_timer;
 
     std::optional<config_watch> configuration; // Nothing: there is no file.
 };
@@ -139,6 +141,8 @@ gateway_state server::impl::state()
     s.upstreams = answers->upstreams();
     s.keys = answers->keys();
     s.rollouts = answers->rollouts();
+    s.costs = answers->costs();
+    s.cache = answers->cache();
     s.figures = callers->figures();
     s.failures = callers->failures();
     return s;
@@ -201,6 +205,30 @@ error_code server::impl::listen_for_admin(std::string& why)
     return ec;
 }
 
+// --- The end ---
+
+void server::impl::finish(std::chrono::milliseconds deadline, std::function<void()> done)
+{
+    drain_timer->expires_after(deadline);
+    drain_timer->async_wait([weak = weak_from_this()](error_code ec) {
+        if (auto const self = weak.lock(); self && !ec)
+            self->listener.close();
+    });
+    listener.stop();
+    callers->drain([weak = weak_from_this(), timer = drain_timer, done = std::move(done)] {
+        timer->cancel();
+        if (auto const self = weak.lock())
+        {
+            self->answers->stop();
+            if (self->admin_listener)
+                self->admin_listener->close();
+            if (self->configuration)
+                self->configuration->stop();
+        }
+        done();
+    });
+}
+
 server::server(asio::any_io_executor ex, client_params upstreams, params p)
     : impl_(std::make_shared<impl>(std::move(ex), std::move(upstreams), std::move(p)))
 {}
@@ -251,30 +279,26 @@ void server::start()
 
 void server::drain(std::chrono::milliseconds deadline, std::function<void()> done)
 {
-    impl_->deadline->expires_after(deadline);
-    impl_->deadline->async_wait([weak = std::weak_ptr<impl>(impl_)](error_code ec) {
-        if (auto const self = weak.lock(); self && !ec)
-            self->listener.close();
-    });
-    impl_->listener.stop();
-    impl_->callers->drain([weak = std::weak_ptr<impl>(impl_), timer = impl_->deadline, done = std::move(done)] {
-        timer->cancel();
-        if (auto const self = weak.lock())
-        {
-            self->answers->stop();
-            if (self->admin_listener)
-                self->admin_listener->close();
-            if (self->configuration)
-                self->configuration->stop();
-        }
-        done();
-    });
+    impl_->callers->announce_end();
+    if (impl_->settings.drain_notice.count() == 0)
+    {
+        impl_->finish(deadline, std::move(done));
+        return;
+    }
+    impl_->drain_timer->expires_after(impl_->settings.drain_notice);
+    impl_->drain_timer->async_wait(
+        [weak = std::weak_ptr<impl>(impl_), deadline, done = std::move(done)](error_code) mutable {
+            if (auto const self = weak.lock())
+                self->finish(deadline, std::move(done));
+            else
+                done();
+        });
 }
 
 void server::close()
 {
     impl_->answers->stop();
-    impl_->deadline->cancel();
+    impl_->drain_timer->cancel();
     impl_->listener.close();
     if (impl_->admin_listener)
         impl_->admin_listener->close();

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 namespace serin::gateway {
@@ -107,6 +108,45 @@ state_value state_rollout(rollout_report const& r)
         {"hold_ms", state_milliseconds(r.hold)}, {"why", r.why}};
 }
 
+// In dollars, for people to look at: not for accounts.
+double state_dollars(nano_dollars amount)
+{
+    return static_cast<double>(amount) / static_cast<double>(one_dollar);
+}
+
+// What was spent since the start, and today's budgets. Null if there are neither prices nor budgets.
+state_value state_cost(cost_report const& costs)
+{
+    nano_dollars total = 0;
+    std::map<std::string, nano_dollars> of_upstreams;
+    for (cost_line const& l : costs.lines)
+    {
+        total = add_costs(total, l.cost);
+        nano_dollars& of = of_upstreams[l.upstream];
+        of = add_costs(of, l.cost);
+    }
+    if (total == 0 && costs.budgets.empty())
+        return nullptr;
+    state_value upstreams = state_value::object();
+    for (auto const& [name, amount] : of_upstreams)
+        upstreams[name] = state_dollars(amount);
+    state_value budgets = state_value::array();
+    for (budget_line const& b : costs.budgets)
+        budgets.push_back({{"name", b.budget}, {"daily_usd", state_dollars(b.daily)},
+            {"spent_usd", state_dollars(b.spent)}, {"refuses", b.refuses}});
+    return {
+        {"total_usd", state_dollars(total)}, {"upstreams_usd", std::move(upstreams)}, {"budgets", std::move(budgets)}};
+}
+
+// Null: there is no cache.
+state_value state_cache(gateway_state const& s)
+{
+    if (!s.params.cache)
+        return nullptr;
+    return {{"hits", s.cache.hits}, {"misses", s.cache.misses}, {"shared", s.cache.shared},
+        {"bypassed", s.cache.bypassed}, {"hit_rate", s.cache.hit_rate()}};
+}
+
 std::string state_text(state_value const& value)
 {
     return value.dump(-1, ' ', false, state_value::error_handler_t::replace);
@@ -130,6 +170,8 @@ std::string state_json(gateway_state const& s)
     out["rollouts"] = state_value::array();
     for (rollout_report const& r : s.rollouts)
         out["rollouts"].push_back(state_rollout(r));
+    out["cost"] = state_cost(s.costs);
+    out["cache"] = state_cache(s);
     out["failures"] = state_value::array();
     for (traffic_failure const& f : s.failures)
         out["failures"].push_back({{"at_ms", state_date(f.at)}, {"model", f.alias}, {"upstream", f.upstream},

@@ -7,6 +7,8 @@
 #include "traffic.hpp"
 
 #include <serin/client_params.hpp>
+#include <serin/policy/cache.hpp>
+#include <serin/policy/cost_report.hpp>
 #include <serin/policy/health.hpp>
 #include <serin/policy/keys.hpp>
 #include <serin/policy/rollout.hpp>
@@ -33,6 +35,8 @@ public:
     std::vector<upstream_status> upstreams;
     std::vector<upstream_keys> keys;
     std::vector<rollout_report> rollouts;
+    cost_report costs;
+    cache_counts cache;
     std::vector<traffic_figures> figures;
     std::deque<traffic_failure> failures;
 

@@ -321,13 +321,18 @@ void rollout::begin_stage(std::size_t stage, steady_time now)
     next_look_ = add_saturated(now, look_interval_);
 }
 
+steady_time::duration rollout::held(steady_time now) const noexcept
+{
+    bool const goes_on = status_ == rollout_status::running && now > last_;
+    return goes_on ? rollout_sum(held_, rollout_elapsed(last_, now)) : held_;
+}
+
 // Returns the time as it counts.
 steady_time rollout::move_to(steady_time now) noexcept
 {
     if (now > last_)
     {
-        if (status_ == rollout_status::running)
-            held_ = rollout_sum(held_, rollout_elapsed(last_, now));
+        held_ = held(now);
         last_ = now;
     }
     return last_;

@@ -56,8 +56,9 @@ public:
     // Why it is where it is: what the last look has found, or the last change.
     std::string const& why() const noexcept { return why_; }
 
-    // How long the stage has lasted, without pauses.
+    // How long the stage has lasted, without pauses: at the latest look or change, and now.
     steady_time::duration held() const noexcept { return held_; }
+    steady_time::duration held(steady_time now) const noexcept;
 
     // An attempt has ended. `call`: how long it took; `first_token`: until its first token, if it had one.
     void add(rollout_side side, outcome what, steady_time::duration call,

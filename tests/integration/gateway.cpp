@@ -409,6 +409,36 @@ TEST_CASE("gateway: a caller that does not read is cut off, and so is its call",
     CHECK(gateway.wait_for_log("caller gone"));
 }
 
+TEST_CASE("gateway: with a notice, /readyz says no on new connections before the listener closes", "[gateway]")
+{
+    mock::provider provider;
+    gateway::params settings;
+    SECTION("and callers are still answered")
+    {
+        settings.drain_notice = std::chrono::seconds(2);
+        running_gateway gateway(params_for(provider.base_url()), settings);
+        auto const from = std::chrono::steady_clock::now();
+        auto done = gateway.drain(std::chrono::seconds(30));
+        raw_caller balancer(gateway.server.port());
+        CHECK(balancer.ask("GET", "/readyz").status == 503);
+        CHECK(balancer.ask("GET", "/healthz").status == 200);
+        raw_caller caller(gateway.server.port());
+        CHECK(caller.ask("POST", "/v1/chat/completions", chat_body()).status == 200);
+        REQUIRE(done.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
+        CHECK(std::chrono::steady_clock::now() - from >= settings.drain_notice);
+        CHECK(balancer.at_end());
+        CHECK_THROWS(raw_caller(gateway.server.port()));
+    }
+    SECTION("which closing everything cuts short")
+    {
+        settings.drain_notice = std::chrono::hours(1);
+        running_gateway gateway(params_for(provider.base_url()), settings);
+        auto done = gateway.drain(std::chrono::seconds(30));
+        gateway.server.close();
+        CHECK(done.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
+    }
+}
+
 TEST_CASE("gateway: draining finishes what is open, until the deadline", "[gateway]")
 {
     mock::provider provider;

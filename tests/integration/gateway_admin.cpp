@@ -203,6 +203,81 @@ TEST_CASE("gateway admin: the state", "[gateway][admin]")
     CHECK_THAT(g.ask("GET", "/metrics").body, ContainsSubstring("serin_"));
 }
 
+TEST_CASE("gateway: /metrics for callers only on a loopback address, and only with their token", "[gateway][admin]")
+{
+    mock::provider provider;
+    gateway::params settings;
+    SECTION("no token is asked for")
+    {
+        running_gateway gateway(params_for(provider.base_url()), settings);
+        raw_caller caller(gateway.server.port());
+        CHECK(caller.ask("POST", "/v1/chat/completions", R"({"model":"m","messages":[{"role":"user","content":"a"}]})")
+                  .status == 200);
+        raw_answer const a = caller.ask("GET", "/metrics");
+        CHECK(a.status == 200);
+        CHECK(a.field("Content-Type") == "text/plain; version=0.0.4; charset=utf-8");
+        CHECK_THAT(a.body, ContainsSubstring("serin_call_duration"));
+        CHECK(caller.ask("POST", "/metrics", "{}").status == 405);
+    }
+    SECTION("with a token")
+    {
+        settings.tokens.emplace_back("caller-token");
+        running_gateway gateway(params_for(provider.base_url()), settings);
+        raw_caller caller(gateway.server.port());
+        CHECK(caller.ask("GET", "/metrics").status == 401);
+        CHECK(caller.ask("GET", "/metrics", "", "Authorization: Bearer caller-token\r\n").status == 200);
+    }
+    SECTION("other machines")
+    {
+        settings.address = "0.0.0.0";
+        settings.tokens.emplace_back("caller-token");
+        running_gateway gateway(params_for(provider.base_url()), settings);
+        raw_caller caller(gateway.server.port());
+        CHECK(caller.ask("GET", "/metrics", "", "Authorization: Bearer caller-token\r\n").status == 404);
+    }
+}
+
+TEST_CASE("gateway admin: the state tells what was spent and what the cache has come to", "[gateway][admin]")
+{
+    mock::provider provider;
+    gateway::params const settings = administrated_gateway::settings();
+    client_params p = params_for(provider.base_url());
+    p.upstreams[0].price.output = 2 * one_dollar;
+    budget_params budget;
+    budget.name = "team";
+    budget.daily = one_dollar;
+    p.budgets.push_back(budget);
+    p.cache.emplace();
+    running_gateway gateway(p, settings);
+    raw_caller caller(gateway.server.port());
+    std::string const body = R"({"model":"m","temperature":0,"messages":[{"role":"user","content":"a"}]})";
+    json usage;
+    for (int i = 0; i < 4; ++i)
+        usage = json::parse(caller.ask("POST", "/v1/chat/completions", body).body)["usage"];
+
+    raw_caller browser(gateway.server.admin_port());
+    std::string const host = "Host: 127.0.0.1:" + std::to_string(gateway.server.admin_port()) + "\r\n";
+    browser.send(raw_caller::request_to("GET", "/api/state", "", host + bearer));
+    json const state = json::parse(browser.read_answer().body);
+    double const spent = usage["completion_tokens"].get<double>() * 2 / 1e6;
+    CHECK(spent > 0);
+    CHECK(state["cost"]["total_usd"].get<double>() == Approx(spent));
+    CHECK(state["cost"]["upstreams_usd"]["default"].get<double>() == Approx(spent));
+    CHECK(state["cost"]["budgets"][0]["name"] == "team");
+    CHECK(state["cost"]["budgets"][0]["daily_usd"] == 1.0);
+    CHECK(state["cost"]["budgets"][0]["spent_usd"].get<double>() == Approx(spent));
+    CHECK(state["cache"]["hits"] == 3);
+    CHECK(state["cache"]["misses"] == 1);
+    CHECK(state["cache"]["hit_rate"] == 0.75);
+}
+
+TEST_CASE("gateway admin: without prices, budgets and a cache there is nothing to tell of them", "[gateway][admin]")
+{
+    administrated_gateway g;
+    CHECK(g.state()["cost"].is_null());
+    CHECK(g.state()["cache"].is_null());
+}
+
 TEST_CASE("gateway admin: the feed of the page", "[gateway][admin]")
 {
     administrated_gateway g;

@@ -50,10 +50,16 @@ struct gateway_options
     std::size_t connections = gateway::caller_limits().connections;
     std::size_t body_mib = gateway::caller_limits().body / (1024 * 1024);
     double drain = 30;
+    double notice = 0;
     unsigned threads = 0;
     bool quiet = false;
     bool verbose = false;
 };
+
+std::chrono::milliseconds milliseconds_of(double seconds)
+{
+    return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
 
 int refuse_gateway(std::string const& why)
 {
@@ -250,6 +256,7 @@ int run_gateway(gateway_options const& o)
     params.log = gateway_log(o);
     unsigned const threads = o.threads != 0 ? o.threads : std::max(1u, std::thread::hardware_concurrency());
     params.several_threads = threads > 1;
+    params.drain_notice = milliseconds_of(o.notice);
 
     client_params upstreams;
     upstreams.log = params.log;
@@ -260,8 +267,7 @@ int run_gateway(gateway_options const& o)
 
     // Before anybody can know that we run: a signal must not find its default action.
     boost::asio::io_context context(static_cast<int>(threads));
-    auto const drain = std::chrono::milliseconds(static_cast<std::int64_t>(o.drain * 1000));
-    auto const signals = std::make_shared<gateway_signals>(context, drain);
+    auto const signals = std::make_shared<gateway_signals>(context, milliseconds_of(o.drain));
     std::unique_ptr<gateway::server> server;
     try
     {
@@ -345,6 +351,12 @@ void add_gateway(CLI::App& app, int& exit_code)
         ->check(CLI::Range(1, 1024).description(""))
         ->capture_default_str();
     command->add_option("--drain", o->drain, "Seconds that open answers have to end after SIGTERM or SIGINT")
+        ->type_name("S")
+        ->check(CLI::Range(0.0, 86400.0).description(""))
+        ->capture_default_str();
+    command
+        ->add_option("--drain-notice", o->notice,
+            "Seconds before that in which callers are still accepted, and /readyz says 503 to balancers")
         ->type_name("S")
         ->check(CLI::Range(0.0, 86400.0).description(""))
         ->capture_default_str();

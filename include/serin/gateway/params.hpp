@@ -72,6 +72,10 @@ struct params
     /// Limits on callers.
     caller_limits limits = {};
 
+    /// How long @ref server::drain goes on accepting while `/readyz` already says 503, so that a balancer, which asks
+    /// on a connection of its own, can send callers elsewhere. 0: not at all.
+    std::chrono::milliseconds drain_notice{0};
+
     /// Whether several threads run the context.
     bool several_threads = true;
 

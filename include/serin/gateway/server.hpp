@@ -21,7 +21,7 @@
 namespace serin::gateway {
 
 /// An OpenAI-compatible server in front of a @ref client. Serves `/v1/chat/completions`, `/v1/embeddings`,
-/// `/v1/models`, `/healthz` and `/readyz`; docs/gateway.md says how.
+/// `/v1/models`, `/healthz`, `/readyz` and, on a loopback address, `/metrics`; docs/gateway.md says how.
 ///
 /// Runs on the executor that it was made with, and holds work there from @ref start until @ref close, or until @ref
 /// drain has ended. Thread safety: every function may be called from any thread, if `params::several_threads` and
@@ -51,8 +51,8 @@ public:
     /// Begins to accept, and to watch the keys and the configuration file.
     void start();
 
-    /// Ends gracefully: accepts no more, lets open answers come to their end and closes those that have not after
-    /// `deadline`. Calls `done`, once, when no connection is left.
+    /// Ends gracefully: `/readyz` says 503; after `params::drain_notice` it accepts no more, lets open answers come to
+    /// their end and closes those that have not after `deadline`. Calls `done`, once, when no connection is left.
     void drain(std::chrono::milliseconds deadline, std::function<void()> done);
 
     /// Closes everything at once.

@@ -278,7 +278,9 @@ TEST_CASE("rollout: by hand")
     CHECK(run(r, {200, 0}, {200, 0}, now, 10h).what == rollout_change::none);
     CHECK(r.share() == 0.30);
     CHECK(r.held() == 30min);
+    CHECK(r.held(now + 1h) == 30min);
     CHECK(r.resume(now).what == rollout_change::resumed);
+    CHECK(r.held(now + 1min) == 31min);
     auto const resumed = now;
     CHECK(run(r, {200, 0}, {200, 0}, now, 2h).what == rollout_change::promoted);
     CHECK(now - resumed == 30min);
