@@ -405,7 +405,8 @@ asio::awaitable<void> caller_service::relay_stream(http_exchange& exchange, requ
             unsent = co_await exchange.write_piece(events);
         first = false;
         events.clear();
-        if (unsent)
+        // Whoever left while this was written left before there was a wait to cancel.
+        if (unsent || exchange.client_gone())
         {
             line.cut_off = true;
             co_return;

@@ -23,6 +23,12 @@ int select_http_1_1(SSL*, unsigned char const** out, unsigned char* out_size, un
     return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
+// OpenSSL would ask on the terminal.
+int give_no_password(char*, int, int, void*)
+{
+    return -1;
+}
+
 void check_identity(error_code const& ec, std::string const& file)
 {
     if (!ec)
@@ -43,6 +49,7 @@ std::shared_ptr<asio::ssl::context> load_tls_identity(
     error_code ec;
     context->use_certificate_chain_file(certificate_file, ec);
     check_identity(ec, certificate_file);
+    SSL_CTX_set_default_passwd_cb(context->native_handle(), give_no_password);
     context->use_private_key_file(private_key_file, asio::ssl::context::pem, ec);
     check_identity(ec, private_key_file);
     SSL_CTX* const native = context->native_handle();

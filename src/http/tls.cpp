@@ -42,6 +42,12 @@ int on_new_session(SSL* ssl, SSL_SESSION* session)
     return 1;
 }
 
+// OpenSSL would ask for the password of a private key on the terminal.
+int give_no_key_password(char*, int, int, void*)
+{
+    return -1;
+}
+
 bool add_certificates(SSL_CTX* context, std::string const& pem)
 {
     std::unique_ptr<BIO, int (*)(BIO*)> const bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
@@ -151,6 +157,7 @@ bool tls_context::load(std::string& why)
             why = "no usable certificate in " + params_.certificate_file + ": " + tls_error_text(nullptr);
             return false;
         }
+        SSL_CTX_set_default_passwd_cb(c, give_no_key_password);
         if (SSL_CTX_use_PrivateKey_file(c, key.c_str(), SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(c) != 1)
         {
             why = "no usable private key in " + key + ": " + tls_error_text(nullptr);

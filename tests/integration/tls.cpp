@@ -5,6 +5,7 @@
 
 #include "answers.hpp"
 #include "catch.hpp"
+#include "locked_key.hpp"
 #include "raw_server.hpp"
 #include "run.hpp"
 
@@ -402,6 +403,15 @@ TEST_CASE("tls: a server that asks for the client's certificate")
         outcome const r = chat_once(p, ask());
         CHECK(r.ec == errc::tls_failed);
         CHECK_THAT(r.diag.message, ContainsSubstring(wrong.path()));
+    }
+    SECTION("a key with a password, which nobody is asked for")
+    {
+        temporary_file const locked(locked_key(server.client_key_pem()));
+        p.tls.certificate_file = certificate.path();
+        p.tls.private_key_file = locked.path();
+        outcome const r = chat_once(p, ask());
+        CHECK(r.ec == errc::tls_failed);
+        CHECK_THAT(r.diag.message, ContainsSubstring(locked.path()));
     }
     SECTION("a file that is not there")
     {

@@ -137,9 +137,19 @@ public:
             REQUIRE(read_some());
     }
 
+    // The same of stderr.
+    void read_error_until(std::string_view text)
+    {
+        while (result.err.find(text) == std::string::npos)
+            REQUIRE(read_some());
+    }
+
+    pid_t id() const noexcept { return pid_; }
+
     void send_signal(int number) { REQUIRE(::kill(pid_, number) == 0); }
 
     void close_stdout() { out_.close_read(); }
+    void close_stderr() { err_.close_read(); }
 
     cli_result finish()
     {

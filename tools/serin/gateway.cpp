@@ -264,6 +264,8 @@ int run_gateway(gateway_options const& o)
     if (load_config_file(o.config, upstreams, why))
         return refuse_gateway("--config " + why);
     raise_descriptor_limit();
+    // Whoever reads the log may go without taking the gateway along.
+    std::signal(SIGPIPE, SIG_IGN);
 
     // Before anybody can know that we run: a signal must not find its default action.
     boost::asio::io_context context(static_cast<int>(threads));
