@@ -288,6 +288,12 @@ TEST_CASE("gateway process: the limit of file descriptors is raised as far as ma
 TEST_CASE(
     "gateway process: out of file descriptors it waits, without spinning, and serves again", "[gateway][descriptors]")
 {
+#ifdef __SANITIZE_ADDRESS__
+    // The asan build has UBSan too, which opens a pipe to see whether it may look at an object, and takes objects for
+    // broken when it cannot.
+    WARN("not run: the sanitizer needs file descriptors itself");
+    return;
+#endif
     gateway_program gateway;
     pid_t const id = gateway.process.id();
     {
