@@ -9,9 +9,11 @@
 #include <serin/core/initiation.hpp>
 
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace serin {
@@ -42,11 +44,19 @@ class chat_stream
     static void async_next_erased(
         std::shared_ptr<stream_source> impl, diagnostics* diag, any_handler<std::optional<chat_delta>> handler);
 
+    // For the default token: without a way through the executor if the piece is there. The coroutine that waits goes
+    // on in its own event loop, not inside of a call of ours, so that this cannot recurse.
+    static asio::awaitable<std::optional<chat_delta>> await_next(
+        std::shared_ptr<stream_source> impl, diagnostics* diag);
+
     template <class CompletionToken>
     auto next_impl(diagnostics* diag, CompletionToken&& token)
     {
-        return asio::async_initiate<CompletionToken, void(error_code, std::optional<chat_delta>)>(
-            initiate_next{{get_executor()}}, token, diag, impl_);
+        if constexpr (std::is_same_v<std::decay_t<CompletionToken>, default_token>)
+            return await_next(impl_, diag);
+        else
+            return asio::async_initiate<CompletionToken, void(error_code, std::optional<chat_delta>)>(
+                initiate_next{{get_executor()}}, token, diag, impl_);
     }
 
 public:
@@ -73,7 +83,8 @@ public:
     executor_type get_executor() const noexcept;
 
     /// Completes with the next piece of the answer, or with an empty optional when the answer is complete.
-    /// Its views are valid until the next `async_next` or @ref try_next. Never completes inline.
+    /// Its views are valid until the next `async_next` or @ref try_next. Never completes inline; with the default token
+    /// the coroutine goes on without a round through the executor, 32 times in a row at most, while pieces are there.
     ///
     /// Errors: `errc::stream_truncated` if the stream ended before the model had finished, `errc::stream_error`,
     /// the cause of an error that the server sent within the stream, `errc::idle_timeout`, `errc::token_idle_timeout`,

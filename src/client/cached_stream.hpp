@@ -53,6 +53,7 @@ public:
 private:
     class rest;
 
+    bool is_cancelled() const noexcept override { return interrupt_asked(); }
     task<void> run();
     task<void> open();
     void account();

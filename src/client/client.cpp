@@ -257,6 +257,19 @@ void chat_stream::async_next_erased(
     impl->next(diag, std::move(handler));
 }
 
+asio::awaitable<std::optional<chat_delta>> chat_stream::await_next(
+    std::shared_ptr<stream_source> impl, diagnostics* diag)
+{
+    if (auto ready = impl->next_at_once())
+        co_return ready;
+    default_token token;
+    initiate_next init{{impl->client_executor()}};
+    auto waiting = asio::async_initiate<default_token, void(error_code, std::optional<chat_delta>)>(
+        std::move(init), token, diag, std::move(impl));
+    auto delta = co_await std::move(waiting);
+    co_return delta;
+}
+
 std::optional<chat_delta> chat_stream::try_next()
 {
     return impl_->try_next();

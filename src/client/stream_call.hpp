@@ -46,6 +46,7 @@ public:
 private:
     class rest;
 
+    bool is_cancelled() const noexcept override { return interrupt_asked(); }
     task<void> run();
     task<void> read_stream();
     task<void> read_answers();

@@ -3,6 +3,10 @@
 
 #include <serin/core/diagnostics.hpp>
 
+#include "recycler.hpp"
+
+#include <memory>
+
 namespace serin {
 
 std::string_view phase_name(call_phase phase) noexcept
@@ -21,6 +25,11 @@ std::string_view phase_name(call_phase phase) noexcept
     case call_phase::stream: return "stream";
     }
     return "unknown";
+}
+
+std::shared_ptr<diagnostics> make_failure_diagnostics()
+{
+    return std::allocate_shared<failure_diagnostics>(recycling_allocator<failure_diagnostics>());
 }
 
 std::string describe(error_code const& ec, diagnostics const& diag)

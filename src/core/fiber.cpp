@@ -32,6 +32,7 @@ void fiber::start(task<void> root)
 
 void fiber::interrupt(error_code why)
 {
+    interrupt_asked_.store(true, std::memory_order_relaxed);
     asio::post(executor_, [weak = weak_from_this(), why] {
         if (auto self = weak.lock())
             self->interrupt_here(why, true);

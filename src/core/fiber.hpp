@@ -69,6 +69,9 @@ public:
     // set_deadline, which gives way. From any thread.
     void interrupt(error_code why);
 
+    // Whether interrupt() has been called, even if it has had no effect yet. From any thread.
+    bool interrupt_asked() const noexcept { return interrupt_asked_.load(std::memory_order_relaxed); }
+
     // --- On the fiber's executor ---
 
     // Why waits end at once, if they do.
@@ -141,6 +144,7 @@ private:
     // Read by the group's tick from any thread.
     std::atomic<steady_time> wake_at_{steady_time::max()};
     std::atomic<bool> outlives_owner_{false};
+    std::atomic<bool> interrupt_asked_{false};
 
     // Links of the group's list, under its mutex.
     fiber* next_ = nullptr;

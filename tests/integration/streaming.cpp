@@ -11,11 +11,14 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -282,6 +285,70 @@ TEST_CASE("async_next never completes inline")
     });
     context.run();
     CHECK(tokens >= 20'000);
+}
+
+TEST_CASE("a coroutine that finds every piece there lets others have their turn")
+{
+    serin::mock::provider server;
+    behavior b = behavior().with_tokens(2'000);
+    b.batch = 500;
+    server.set_default(b);
+    asio::io_context context;
+    serin::client client(context.get_executor(), params_for(server.base_url()));
+    int since_turn = 0;
+    int longest = 0;
+    bool over = false;
+    std::function<void()> turn = [&] {
+        since_turn = 0;
+        if (!over)
+            asio::post(context, turn);
+    };
+    auto body = [&]() -> asio::awaitable<void> {
+        serin::chat_stream stream = co_await client.async_stream(ask());
+        asio::post(context, turn);
+        int tokens = 0;
+        for (;;)
+        {
+            auto delta = co_await stream.async_next();
+            if (!delta)
+                break;
+            tokens += !delta->text.empty();
+            longest = std::max(longest, ++since_turn);
+        }
+        over = true;
+        CHECK(tokens == 2'000);
+    };
+    run(context, body());
+    CHECK(longest > 1); // Else this shows nothing
+    CHECK(longest <= 64);
+}
+
+TEST_CASE("a cancelled stream gives no piece more to a coroutine, though some are there")
+{
+    serin::mock::provider server;
+    behavior b = behavior().with_tokens(200);
+    b.batch = 200;
+    server.set_default(b);
+    asio::io_context context;
+    serin::client client(context.get_executor(), params_for(server.base_url()));
+    serin::error_code result;
+    auto body = [&]() -> asio::awaitable<void> {
+        serin::chat_stream stream = co_await client.async_stream(ask());
+        auto first = co_await stream.async_next();
+        CHECK(first);
+        client.cancel();
+        try
+        {
+            auto next = co_await stream.async_next();
+            CHECK_FALSE(next);
+        }
+        catch (serin::api_error const& e)
+        {
+            result = e.code();
+        }
+    };
+    run(context, body());
+    CHECK(result == asio::error::operation_aborted);
 }
 
 TEST_CASE("every type of cancellation ends async_next")

@@ -90,6 +90,9 @@ public:
     failure_diagnostics() { for_failures_only_ = true; }
 };
 
+// One, in memory that calls use again and again.
+std::shared_ptr<diagnostics> make_failure_diagnostics();
+
 /// One line that says what happened: kind, message, status, request id, and why it was not tried again unless that is
 /// plain. Holds no key.
 std::string describe(error_code const& ec, diagnostics const& diag);

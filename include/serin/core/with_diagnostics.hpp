@@ -94,7 +94,7 @@ struct throwing_initiation : Initiation
         std::shared_ptr<diagnostics> owned;
         if (!*slot)
         {
-            owned = std::make_shared<failure_diagnostics>();
+            owned = make_failure_diagnostics();
             *slot = owned.get();
         }
         diagnostics* const diag = *slot;
