@@ -23,12 +23,6 @@ constexpr std::chrono::milliseconds server_accept_backoff{50};
 // How many connections may be told at the same time that there are too many. More are closed without a word.
 constexpr std::size_t server_max_refused = 64;
 
-bool server_out_of_resources(error_code const& ec)
-{
-    return ec == asio::error::no_descriptors || ec == boost::system::errc::too_many_files_open_in_system ||
-           ec == asio::error::no_buffer_space || ec == asio::error::no_memory;
-}
-
 } // namespace
 
 bool http_server_state::add(std::shared_ptr<http_connection> const& c)
@@ -84,16 +78,17 @@ asio::awaitable<void> http_server_state::accept(std::shared_ptr<http_server_stat
         asio::any_io_executor const ex = self->make_executor();
         asio::ip::tcp::socket socket =
             co_await self->acceptor.async_accept(ex, asio::redirect_error(asio::use_awaitable, ec));
-        if (server_out_of_resources(ec))
+        if (ec == asio::error::connection_aborted)
+            continue;
+        if (ec && self->acceptor.is_open())
         {
-            // Other connections must end before this one can be taken: trying again at once would only spin.
+            // Mostly a lack of descriptors, which other connections must give back: trying again at once would spin.
             self->backoff.expires_after(server_accept_backoff);
             co_await self->backoff.async_wait(asio::redirect_error(asio::use_awaitable, ec));
             continue;
         }
-        // Anything else is about the one connection, which is gone.
         if (ec)
-            continue;
+            break;
         std::size_t const limit = self->params.max_connections;
         std::size_t const open = limit == 0 ? 0 : self->connections();
         if (limit != 0 && open >= limit + server_max_refused)
