@@ -16,7 +16,11 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <chrono>
 #include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -79,6 +83,31 @@ client_params observed_by(client_params p, std::shared_ptr<serin::metrics> const
     return p;
 }
 
+// A timer that any thread may set and stop.
+class drain_clock
+{
+public:
+    explicit drain_clock(asio::any_io_executor const& ex) : timer_(ex) {}
+
+    template <class Handler>
+    void start(std::chrono::milliseconds after, Handler handler)
+    {
+        std::lock_guard const lock(mutex_);
+        timer_.expires_after(after);
+        timer_.async_wait(std::move(handler));
+    }
+
+    void cancel()
+    {
+        std::lock_guard const lock(mutex_);
+        timer_.cancel();
+    }
+
+private:
+    std::mutex mutex_;
+    asio::steady_timer timer_;
+};
+
 } // namespace
 
 class server::impl final : public administrated, public std::enable_shared_from_this<impl>
@@ -93,7 +122,7 @@ public:
           callers(std::make_shared<caller_service>(answers, settings.tokens, settings.log,
               is_loopback_address(settings.address) ? measured : std::shared_ptr<serin::metrics>())),
           listener(ex, caller_server_params(settings), callers),
-          drain_timer(std::make_shared<asio::steady_timer>(ex))
+          drain_timer(std::make_shared<drain_clock>(ex))
     {
         if (!settings.config_path.empty())
             configuration.emplace(*answers, settings.config_path, base);
@@ -120,7 +149,7 @@ public:
     std::optional<http_server> admin_listener;
 
     // Its handlers may run when this is gone.
-    std::shared_ptr<asio::steady_timer> const drain_timer;
+    std::shared_ptr<drain_clock> const drain_timer;
 
     std::optional<config_watch> configuration; // Nothing: there is no file.
 };
@@ -209,8 +238,7 @@ error_code server::impl::listen_for_admin(std::string& why)
 
 void server::impl::finish(std::chrono::milliseconds deadline, std::function<void()> done)
 {
-    drain_timer->expires_after(deadline);
-    drain_timer->async_wait([weak = weak_from_this()](error_code ec) {
+    drain_timer->start(deadline, [weak = weak_from_this()](error_code ec) {
         if (auto const self = weak.lock(); self && !ec)
             self->listener.close();
     });
@@ -285,8 +313,7 @@ void server::drain(std::chrono::milliseconds deadline, std::function<void()> don
         impl_->finish(deadline, std::move(done));
         return;
     }
-    impl_->drain_timer->expires_after(impl_->settings.drain_notice);
-    impl_->drain_timer->async_wait(
+    impl_->drain_timer->start(impl_->settings.drain_notice,
         [weak = std::weak_ptr<impl>(impl_), deadline, done = std::move(done)](error_code) mutable {
             if (auto const self = weak.lock())
                 self->finish(deadline, std::move(done));

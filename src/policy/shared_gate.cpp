@@ -121,7 +121,8 @@ task<std::optional<shared_limits::verdict>> shared_gate::ask(
 {
     auto const q = std::make_shared<question>(f.get_executor(), executor_);
     question_guard guard(*q);
-    auto const answered = [q, self = shared_from_this(), tokens](std::optional<shared_limits::verdict> v) {
+    // Does not own the gate, which owns the limits, which may keep this for ever.
+    auto const answered = [q, weak = weak_from_this(), tokens](std::optional<shared_limits::verdict> v) {
         std::optional<fiber::executor_type> waits;
         {
             std::lock_guard const lock(q->mutex);
@@ -131,7 +132,7 @@ task<std::optional<shared_limits::verdict>> shared_gate::ask(
         }
         if (!waits)
         {
-            if (v && v->admitted)
+            if (auto const self = weak.lock(); self && v && v->admitted)
                 self->give_back(1, tokens);
             return;
         }
